@@ -1,0 +1,342 @@
+"""Exact arithmetic on text that nobody trusts.
+
+In: expressions and solutions written by students, teachers or people. Out: `Expression` (value as a sympy rational,
+leaves with their places), `Check` (verdict and provenance of every operand), `Number` (a number in running text).
+The grammar is digits `. , $ %`, `+ - * / ( )` and signs, bounded in length, digits, operators and nesting. Text
+never reaches `eval`, `sympify` or `parse_expr`, which execute Python. Knows nothing of models or files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sympy import Rational
+
+from socratic.errors import ExpressionError
+from socratic.schema import Badge, Check, Operand, Origin, Verdict
+
+MAX_CHARS = 256  # of an expression
+MAX_DIGITS = 24  # of one number, and of a result's numerator and denominator
+MAX_OPERATORS = 48
+MAX_NESTING = 16
+
+# Units and calendars that problems take for granted; small multipliers count only where a word implies them.
+UNIT_CONSTANTS = frozenset({1, 7, 12, 24, 30, 52, 60, 100, 365, 1000, 3600})
+IMPLIED = {
+    2: "half halves twice double doubled doubles couple pair pairs both two rectangle rectangular other another",
+    3: "third thirds triple tripled triples thrice triangle triangular three",
+    4: "quarter quarters fourth fourths quadruple square season seasons four",
+    5: "fifth fifths weekday weekdays nickel nickels five",
+    6: "sixth sixths cube dice die six",
+    8: "eighth eighths octopus octopuses eight",
+    9: "ninth ninths",
+    10: "tenth tenths dime dimes decade ten",
+    16: "ounce ounces pound pounds",
+    20: "score",
+    25: "quarter quarters",
+    50: "percent half",
+}
+_IMPLIED_BY_WORD: dict[str, set[int]] = {}
+for _value, _words in IMPLIED.items():
+    for _word in _words.split():
+        _IMPLIED_BY_WORD.setdefault(_word, set()).add(_value)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One number of an expression: its text, value and place, `text[start:end]`."""
+
+    text: str
+    value: Rational
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A readable expression: the text as given, its exact value, and its numbers from left to right."""
+
+    text: str
+    value: Rational
+    leaves: tuple[Leaf, ...]
+
+
+_TOKEN = re.compile(r"\s*(?:(?P<number>\$?(?:\d[\d,]*(?:\.\d*)?|\.\d+)%?)|(?P<symbol>[-+*/()]))\s*")
+
+
+def evaluate(text: str) -> Expression:
+    """Read an expression and evaluate it exactly.
+
+    >>> evaluate("2 * (3 + $1,000)").value
+    2006
+
+    Raises ExpressionError when the text is outside the grammar or its bounds, or divides by zero.
+    """
+    if len(text) > MAX_CHARS:
+        raise ExpressionError(f"expression of {len(text)} characters, at most {MAX_CHARS} are read")
+    parser = _Parser(text)
+    value = parser.sum(depth=0)
+    if parser.peek():
+        raise ExpressionError(f"'{parser.peek()}' was not expected in '{text}'")
+    if max(abs(value.p), value.q) >= 10**MAX_DIGITS:
+        raise ExpressionError(f"the result has more than {MAX_DIGITS} digits")
+    return Expression(text, value, tuple(parser.leaves))
+
+
+class _Parser:
+    """Recursive descent over one expression: sum → product → factor."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.leaves = text, list[Leaf]()
+        self.tokens = list(_tokens(text))  # (text, start), last first
+        if len(self.tokens) > 2 * MAX_OPERATORS:
+            raise ExpressionError(f"expression of {len(self.tokens)} tokens, at most {2 * MAX_OPERATORS} are read")
+        self.tokens.reverse()
+
+    def peek(self) -> str:
+        return self.tokens[-1][0] if self.tokens else ""
+
+    def take(self) -> tuple[str, int]:
+        if not self.tokens:
+            raise ExpressionError(f"'{self.text}' ends where a number was expected")
+        return self.tokens.pop()
+
+    def sum(self, *, depth: int) -> Rational:
+        value = self.product(depth=depth)
+        while self.peek() in ("+", "-"):
+            sign = 1 if self.take()[0] == "+" else -1
+            value += sign * self.product(depth=depth)
+        return value
+
+    def product(self, *, depth: int) -> Rational:
+        value = self.factor(depth=depth)
+        while self.peek() in ("*", "/"):
+            operator, right = self.take()[0], self.factor(depth=depth)
+            if operator == "/" and right == 0:
+                raise ExpressionError(f"'{self.text}' divides by zero")
+            value = value * right if operator == "*" else value / right
+        return value
+
+    def factor(self, *, depth: int) -> Rational:
+        if depth > MAX_NESTING:
+            raise ExpressionError(f"'{self.text}' is nested deeper than {MAX_NESTING}")
+        token, start = self.take()
+        if token in ("-", "+"):
+            return self.factor(depth=depth + 1) * (-1 if token == "-" else 1)
+        if token == "(":
+            value = self.sum(depth=depth + 1)
+            if self.take()[0] != ")":
+                raise ExpressionError(f"a bracket of '{self.text}' is not closed")
+            return value
+        if token in ("*", "/", ")"):
+            raise ExpressionError(f"'{token}' stands where a number was expected in '{self.text}'")
+        self.leaves.append(Leaf(token, number_value(token), start, start + len(token)))
+        return self.leaves[-1].value
+
+
+def _tokens(text: str) -> Iterator[tuple[str, int]]:
+    place = 0
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        if not match:
+            raise ExpressionError(f"'{text[place : place + 12]}' is not arithmetic; digits . , $ % + - * / ( ) are read")
+        kind = match.lastgroup or ""
+        yield match[kind], match.start(kind)
+        place = match.end()
+
+
+def number_value(text: str) -> Rational:
+    """The exact value of a written number: `$1,200`, `.5`, `20%` (one fifth), `3/4`, `-7`. Raises ExpressionError."""
+    plain = text.strip().replace(",", "").replace("$", "").rstrip(".")
+    percent = plain.endswith("%")
+    match = re.fullmatch(r"(-?)(\d*)(?:\.(\d+)|/(\d+))?", plain.removesuffix("%"), re.ASCII)
+    if not match or len(plain) > MAX_DIGITS + 2 or not (match[2] or match[3]):
+        raise ExpressionError(f"'{text[:32]}' is not a number")
+    whole, decimals, below = match[2], match[3] or "", match[4]
+    if below is not None and int(below) == 0:
+        raise ExpressionError(f"'{text[:32]}' divides by zero")
+    scale = int(below) if below else 10 ** len(decimals)
+    return Rational((-1 if match[1] else 1) * int(whole + decimals), scale * (100 if percent else 1))
+
+
+def number_text(value: Rational) -> str:
+    """Write a value so that it reads back exactly: `24`, `0.125`, and `10/3` where decimals do not end."""
+    below = value.q
+    places = 0
+    while below % 10 == 0 or below % 5 == 0 or below % 2 == 0:
+        below //= 10 if below % 10 == 0 else 5 if below % 5 == 0 else 2
+        places += 1
+    if value.q == 1:
+        return str(value.p)
+    if below != 1 or places > 6:
+        return f"{value.p}/{value.q}"
+    digits = str(abs(value.p) * 10**places // value.q).rjust(places + 1, "0")
+    return ("-" if value.p < 0 else "") + f"{digits[:-places]}.{digits[-places:]}"
+
+
+_EQUATION = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
+
+
+def equations(solution: str) -> list[tuple[str, str]]:
+    """The (expression, stated value) pairs of GSM8K's calculator marks, `<<48/2=24>>`, in order."""
+    return _EQUATION.findall(solution)
+
+
+def verdict(computed: Rational, stated: str) -> Verdict:
+    """Compare a recomputed value with the written one: exactly, then at the digits that are written."""
+    try:
+        value = number_value(stated)
+    except ExpressionError:
+        return Verdict.UNREADABLE
+    if value == computed:
+        return Verdict.CORRECT
+    decimals = stated.rstrip("%").partition(".")[2]
+    unit = Rational(1, 10 ** len(decimals) * (100 if stated.endswith("%") else 1))
+    return Verdict.ROUNDED if abs(value - computed) * 2 <= unit else Verdict.WRONG
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in running text, `text[start:end]`; `percent` where a % sign or the word follows."""
+
+    text: str
+    value: Rational
+    start: int
+    end: int
+    percent: bool = False
+
+
+_ONES = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_WORDS = {word: i for i, word in enumerate(_ONES.split(), 1)} | {word: 10 * i for i, word in enumerate(_TENS.split(), 2)}
+_SMALL = "|".join(sorted(_WORDS, key=len, reverse=True))
+_NUMBER = re.compile(
+    r"(?P<digits>(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|st\b|nd\b|rd\b|th\b)|(?<![\w.])\.\d+)"
+    rf"|\b(?P<words>(?:{_SMALL})(?:[- ](?:{_SMALL}))?(?: (?:hundred|thousand))?)\b",
+    re.IGNORECASE | re.ASCII,
+)
+_PERCENT = re.compile(r" ?%| percent", re.IGNORECASE)
+
+
+def find_numbers(text: str) -> tuple[Number, ...]:
+    """The numbers of a text in order: digits and number words; "one" alone is no number ("one of them").
+
+    >>> [n.text for n in find_numbers("She sold $1,200 of twenty-five cakes, one by one.")]
+    ['1,200', 'twenty-five']
+    """
+    return tuple(number for match in _NUMBER.finditer(text) for number in _numbers_at(match))
+
+
+def _numbers_at(match: re.Match[str]) -> Iterator[Number]:
+    if match["digits"]:
+        if len(match[0]) <= MAX_DIGITS:
+            percent = bool(_PERCENT.match(match.string, match.end()))
+            yield Number(match[0], number_value(match[0]), match.start(), match.end(), percent)
+        return
+    value = _words_value(match[0].lower())
+    if value and value != 1:
+        yield Number(match[0], Rational(value), match.start(), match.end())
+
+
+def _words_value(words: str) -> int:
+    """25 for "twenty-five", 300 for "three hundred", 0 for what is no number ("ten five")."""
+    parts = re.split(r"[- ]", words)
+    scale = {"hundred": 100, "thousand": 1000}.get(parts[-1], 1)
+    small = [_WORDS[part] for part in parts if part in _WORDS]
+    if len(small) == 2 and not (small[0] >= 20 and small[1] < 10):
+        return 0
+    return sum(small) * scale
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an operand may come from: the question, its numbers, and the results of the equations so far."""
+
+    question: str
+    numbers: tuple[Number, ...]
+    results: tuple[Rational, ...] = ()
+
+    @classmethod
+    def of(cls, question: str) -> Known:
+        """Everything that a question gives, before the first step."""
+        return cls(question, find_numbers(question))
+
+    def having(self, result: Rational) -> Known:
+        """The same, after one more equation."""
+        return Known(self.question, self.numbers, (*self.results, result))
+
+
+def candidates(value: Rational, known: Known) -> Iterator[tuple[Origin, int]]:
+    """Where a value may come from: results, the latest first, then the problem's numbers in order.
+
+    A percentage also offers its hundredth: 0.2 comes from "20%".
+    """
+    for index in range(len(known.results) - 1, -1, -1):
+        if known.results[index] == value:
+            yield Origin.STEP, index
+    for index, number in enumerate(known.numbers):
+        if number.value == value or (number.percent and number.value == value * 100):
+            yield Origin.PROBLEM, index
+
+
+def provenance(expression: Expression, known: Known, used: frozenset[tuple[Origin, int]] = frozenset()) -> tuple[Operand, ...]:
+    """Say for each operand where it comes from; among equals prefer what no equation has used yet.
+
+    This is also the aligner that turns digits into the references students read (transcript).
+    """
+    taken = set(used)
+    operands = []
+    for leaf in expression.leaves:
+        options = list(candidates(leaf.value, known))
+        best = next((option for option in options if option not in taken), options[0] if options else None)
+        if best:
+            taken.add(best)
+            operands.append(Operand(leaf.text, *best))
+        else:
+            operands.append(Operand(leaf.text, _constant(leaf.value, known.question)))
+    return tuple(operands)
+
+
+def _constant(value: Rational, question: str) -> Origin:
+    if value in UNIT_CONSTANTS:
+        return Origin.CONSTANT
+    words = re.findall(r"[a-z]+", question.lower())
+    implied = any(value in _IMPLIED_BY_WORD.get(word, ()) for word in words)
+    return Origin.CONSTANT if implied else Origin.NOWHERE
+
+
+def check(expression: str, stated: str, known: Known) -> Check:
+    """Recompute one equation and trace its operands. Never raises: what cannot be read is a verdict."""
+    try:
+        read = evaluate(expression)
+    except ExpressionError:
+        return Check(expression, stated, "", Verdict.UNREADABLE)
+    return Check(expression, stated, number_text(read.value), verdict(read.value, stated), provenance(read, known))
+
+
+def check_solution(solution: str, known: Known) -> tuple[tuple[Check, ...], Known]:
+    """Check every equation of a solution in order; also what is known after it (the values as recomputed)."""
+    checks = []
+    for expression, stated in equations(solution):
+        checks.append(check(expression, stated, known))
+        if checks[-1].computed:
+            known = known.having(number_value(checks[-1].computed))
+    return tuple(checks), known
+
+
+def calculate(expression: str) -> str:
+    """The calculator: the exact result as text. Raises ExpressionError."""
+    return number_text(evaluate(expression).value)
+
+
+def badge(checks: Sequence[Check]) -> Badge:
+    """Sum up a step: one wrong equation spoils it, one operand from nowhere leaves it ungrounded."""
+    is_right: Callable[[Check], bool] = lambda c: c.verdict in (Verdict.CORRECT, Verdict.ROUNDED)  # noqa: E731
+    if any(c.verdict is Verdict.WRONG for c in checks):
+        return Badge.WRONG
+    if not checks or not all(map(is_right, checks)):
+        return Badge.UNCHECKABLE
+    nowhere = any(operand.origin is Origin.NOWHERE for c in checks for operand in c.operands)
+    return Badge.UNGROUNDED if nowhere else Badge.VERIFIED

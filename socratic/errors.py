@@ -1,0 +1,54 @@
+"""Every error that this package raises on purpose.
+
+    SocraticError                what was found + what was expected; `hint` says what to do next
+    ├── UsageError               the user's input or files (exit code 2)
+    │   ├── DataError            a data file is missing, broken or not the pinned one
+    │   ├── ModelError           a model folder is missing, half there, or holds pickle weights
+    │   ├── ConfigError          an experiment file says something unknown or impossible
+    │   └── FamilyError          a curriculum family says something impossible
+    ├── ExpressionError          an arithmetic expression is outside the whitelist (a value, not a crash)
+    └── RunError                 the work itself failed (exit code 1)
+
+Knows no module of this package.
+"""
+
+
+class SocraticError(Exception):
+    """Base of all. `hint` is one sentence for the user; `retryable` says that the same call may succeed later."""
+
+    exit_code = 1
+    retryable = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(SocraticError):
+    """The user's input cannot be worked with."""
+
+    exit_code = 2
+
+
+class DataError(UsageError):
+    """A data file is missing, broken, or not the one that is pinned."""
+
+
+class ModelError(UsageError):
+    """A model cannot be loaded."""
+
+
+class ConfigError(UsageError):
+    """An experiment file says something unknown or impossible."""
+
+
+class FamilyError(UsageError):
+    """A curriculum family is malformed, or says something impossible."""
+
+
+class ExpressionError(SocraticError):
+    """An expression is outside the whitelist, too large, or divides by zero."""
+
+
+class RunError(SocraticError):
+    """The work failed although the input was fine."""

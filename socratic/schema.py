@@ -1,0 +1,211 @@
+"""The values that the whole project passes around, and their JSON form.
+
+In: nothing. Out: `Problem`, `Operand`, `Check`, `Step`, `Source`, `Trace`, `Report`, the enums `Ended`, `Verdict`,
+`Origin` and `Badge`, and `read_jsonl`/`write_jsonl`. All values are frozen; equal content means equal objects.
+An unfinished `Trace` (`ended` is None) is the state of a run. Knows nothing of models, benchmarks or arithmetic.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from socratic.errors import DataError
+
+
+class Ended(StrEnum):
+    """Why a trace ended."""
+
+    DONE = "done"  # the decomposer said so
+    STEP_LIMIT = "step_limit"
+    REPEATED = "repeated"  # the decomposer asked the same subquestion again
+    CONTEXT_FULL = "context_full"
+    NO_ANSWER = "no_answer"  # the solver's text held no answer, or the loop ended before any step
+
+
+class Verdict(StrEnum):
+    """What recomputing an equation says of it."""
+
+    CORRECT = "correct"  # exactly equal
+    ROUNDED = "rounded"  # equal at the digits that are written
+    WRONG = "wrong"
+    UNREADABLE = "unreadable"
+
+
+class Origin(StrEnum):
+    """Where an operand comes from."""
+
+    PROBLEM = "problem"
+    STEP = "step"  # the result of an earlier equation
+    CONSTANT = "constant"  # a well-known one: 12 months, 60 minutes, 100 %
+    NOWHERE = "nowhere"
+
+
+class Badge(StrEnum):
+    """What a reader may trust in one step."""
+
+    VERIFIED = "verified"  # arithmetic right, every operand has an origin
+    UNGROUNDED = "ungrounded"  # arithmetic right, some operand comes from nowhere
+    WRONG = "wrong"
+    UNCHECKABLE = "not checkable"  # no equation that could be read
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question with its gold answer, if there is one."""
+
+    id: str
+    question: str
+    answer: str | None = None
+    dataset: str = "user"
+    split: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A number of an expression. `index` counts the problem's numbers, or the earlier equations, from 0."""
+
+    text: str
+    origin: Origin
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One equation of a solution, recomputed. `computed` is "" where the expression could not be read."""
+
+    expression: str
+    stated: str
+    computed: str
+    verdict: Verdict
+    operands: tuple[Operand, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One subquestion, the solution to it, its answer, and the checks of its equations."""
+
+    question: str
+    solution: str
+    answer: str
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who wrote a trace: kind is human, teacher, curriculum or student."""
+
+    kind: str
+    name: str
+    prompt_sha256: str = ""
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A problem, its steps so far, the final answer, and why it ended (None: it has not)."""
+
+    problem: Problem
+    steps: tuple[Step, ...] = ()
+    answer: str | None = None
+    ended: Ended | None = None
+    source: Source = field(default_factory=lambda: Source("student", ""))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape of docs/design.md, section 1."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Trace:
+        """Read the JSON shape. Raises DataError naming what is missing or wrong."""
+        try:
+            return cls(
+                problem=Problem(**data["problem"]),
+                steps=tuple(_step(step) for step in data.get("steps", ())),
+                answer=data.get("answer"),
+                ended=Ended(data["ended"]) if data.get("ended") else None,
+                source=Source(**data.get("source", {"kind": "human", "name": ""})),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"not a trace: {type(error).__name__}: {error}") from error
+
+
+def _step(data: dict[str, Any]) -> Step:
+    return Step(data["question"], data["solution"], data["answer"], tuple(_check(c) for c in data.get("checks", ())))
+
+
+def _check(data: dict[str, Any]) -> Check:
+    operands = tuple(Operand(o["text"], Origin(o["origin"]), o.get("index")) for o in data.get("operands", ()))
+    return Check(data["expression"], data["stated"], data["computed"], Verdict(data["verdict"]), operands)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an evaluation found. Accuracies and interval bounds are in 0..1; `seconds` is wall time."""
+
+    dataset: str
+    model: str
+    calculator: bool
+    n: int
+    correct: int
+    low: float
+    high: float
+    unanswered: int
+    seconds: float
+    badges: dict[str, int]
+    versions: dict[str, str]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of problems answered right."""
+        return self.correct / self.n if self.n else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenLine:
+    """A line that could not be read: where it stands and what is wrong with it."""
+
+    where: str
+    reason: str
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any] | BrokenLine]]:
+    """Yield ("file:line", object) for each line that is not empty; a broken line is a value, the rest goes on.
+
+    Reads `.gz` too. Splits on newlines only: `str.splitlines` would break on U+2028, which some texts contain.
+    """
+    if not path.is_file():
+        raise DataError(f"no file at {path}", hint="give the path of a JSONL file, one object a line")
+    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    with opened as lines:
+        for number, raw in enumerate(lines, 1):
+            if raw.strip():
+                yield f"{path}:{number}", _object(raw, f"{path}:{number}")
+
+
+def _object(raw: bytes, where: str) -> dict[str, Any] | BrokenLine:
+    try:
+        data = json.loads(raw)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        return BrokenLine(where, f"expected one JSON object, found text that is no JSON ({error})")
+    if not isinstance(data, dict):
+        return BrokenLine(where, f"expected one JSON object, found {type(data).__name__}")
+    return data
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    """Write one object a line, return how many. The file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    count = 0
+    with partial.open("w", encoding="utf-8", newline="\n") as out:
+        for row in rows:
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    partial.replace(path)
+    return count
