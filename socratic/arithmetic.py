@@ -25,16 +25,18 @@ MAX_NESTING = 16
 # Units and calendars that problems take for granted; small multipliers count only where a word implies them.
 UNIT_CONSTANTS = frozenset({1, 7, 12, 24, 30, 52, 60, 100, 365, 1000, 3600})
 IMPLIED = {
-    2: "half halves twice double doubled doubles couple pair pairs both two rectangle rectangular other another",
+    2: "half halves halve equal average middle weekend back twice double doubled doubles couple pair pairs both two rectangle rectangular other another",
     3: "third thirds triple tripled triples thrice triangle triangular three",
     4: "quarter quarters fourth fourths quadruple square season seasons four",
-    5: "fifth fifths weekday weekdays nickel nickels five",
+    5: "fifth fifths weekday weekdays monday friday fives nickel nickels five",
     6: "sixth sixths cube dice die six",
     8: "eighth eighths octopus octopuses eight",
     9: "ninth ninths",
-    10: "tenth tenths dime dimes decade ten",
+    10: "tenth tenths tens dime dimes decade ten",
     16: "ounce ounces pound pounds",
     20: "score",
+    36: "yard yards",
+    180: "triangle triangles",
     25: "quarter quarters",
     50: "percent half",
 }

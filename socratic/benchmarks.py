@@ -1,0 +1,351 @@
+"""The benchmarks, as problems and as traces that people wrote.
+
+In: a benchmark's name, a split, a data folder (one folder each: gsm8k/, svamp/, strategyqa/; files plain or `.gz`), or any
+JSONL file of questions. Out: `Problem`s with normalised gold answers, and `Trace`s with every equation checked.
+No randomness: file order is kept, ids are stable, and the two forms of GSM8K share theirs. Does NOT know models,
+prompts, the network, or what is trained on; it refuses to make traces of SVAMP's test problems, so that nobody can
+train on them by accident.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import gzip
+import io
+import json
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from sympy import Rational
+
+from socratic.answers import gold_number, normal_answer, normal_number
+from socratic.arithmetic import Known, calculate, check_solution, equations, number_text
+from socratic.errors import DataError, SocraticError
+from socratic.schema import BrokenLine, Ended, Problem, Source, Step, Trace, read_jsonl
+
+Record = dict[str, Any]  # one record of a data file, as JSON or CSV gives it
+
+
+def cache_folder() -> Path:
+    """Where downloads go: `$XDG_CACHE_HOME/socratic/data`, or `~/.cache/socratic/data`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "socratic" / "data"
+
+
+def _places(given: Path | None) -> tuple[Path, ...]:
+    if given:
+        return (given,)  # who names a folder must not get another one's data
+    named = os.environ.get("SOCRATIC_DATA")
+    return (Path(named).expanduser(), cache_folder()) if named else (cache_folder(),)
+
+
+def data_folder(given: Path | None) -> Path:
+    """The folder in use: the given one, else `$SOCRATIC_DATA` if it exists, else the cache."""
+    places = _places(given)
+    return next((place for place in places if place.is_dir()), places[-1])
+
+
+# Files that were made from published ones; no address has them.
+_DERIVED = {
+    "svamp/splits.json": "the published SVAMP has no 700/300 split and none can be downloaded: use the split 'all'",
+    "svamp/mawps-asdiv-a_train_no_multiarith.csv": "these rows are derived and cannot be downloaded: use another benchmark",
+}
+
+
+def _read(relative: str, data: Path | None) -> str:
+    """The text of one data file, from the first place that has it, plain before `.gz`."""
+    looked = [place / (relative + ending) for place in _places(data) for ending in ("", ".gz")]
+    found = next((path for path in looked if path.is_file()), None)
+    if found is None:
+        download = f"get it with `socratic data download {relative.partition('/')[0]}`"
+        hint = f"{_DERIVED.get(relative, download)}, or name a folder that has it with --data"
+        raise DataError(f"no {relative}; looked for {', '.join(map(str, looked))}", hint=hint)
+    try:
+        raw = gzip.decompress(found.read_bytes()) if found.suffix == ".gz" else found.read_bytes()
+        return raw.decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DataError(f"{found} cannot be read: {error}", hint="download it again") from error
+
+
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, StopIteration, SocraticError) as error:
+        raise DataError(f"{where}: {type(error).__name__}: {error}", hint="the file is not the published one") from error
+
+
+def _records(relative: str, data: Path | None) -> Iterator[tuple[str, Record]]:
+    """The records of a data file, each with its place."""
+    text = _read(relative, data)
+    if relative.endswith(".jsonl"):
+        for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
+            with _reading(f"{relative}:{number}"):
+                record = json.loads(line)
+            yield f"{relative}:{number}", record
+        return
+    with _reading(relative):
+        rows = list(csv.DictReader(io.StringIO(text, newline="")) if relative.endswith(".csv") else json.loads(text))
+    yield from ((f"{relative}, record {number}", row) for number, row in enumerate(rows, 1))
+
+
+Line = tuple[str, str, str]  # subquestion, solution, answer of one step
+
+
+@dataclass(frozen=True, slots=True)
+class _Benchmark:
+    """Where a benchmark lies, and how one of its records reads as a problem and as worked lines."""
+
+    file: str  # with "{split}" where each split has its own
+    splits: tuple[str, ...]
+    problem: Callable[[Record, str, int], Problem]  # (record, split, index)
+    lines: Callable[[Record], list[Line]]
+    keeps: Callable[[str, Path | None], Callable[[Record], bool]] | None = None  # picks a split out of a common file
+    untraced: tuple[str, ...] = ()  # splits of which no traces are made
+
+
+# GSM8K (openai/grade-school-math): {"question", "answer"}, the answer one line per step and then "#### 72".
+
+
+def _gsm8k_problem(record: Record, split: str, index: int) -> Problem:
+    return Problem(f"gsm8k-{split}-{index}", record["question"], gold_number(record["answer"]), "gsm8k", split)
+
+
+def _gsm8k_lines(record: Record) -> list[Line]:
+    return [_gsm8k_line(line) for line in record["answer"].split("\n")[:-1] if line.strip()]
+
+
+def _gsm8k_line(line: str) -> Line:
+    """The Socratic form is "subquestion ** solution"; the plain form has the solution alone."""
+    question, mark, solution = line.partition(" ** ")
+    stated = equations(line)
+    answer = (normal_number(stated[-1][1]) or stated[-1][1]) if stated else ""
+    return (question, solution, answer) if mark else ("", line, answer)
+
+
+# SVAMP (arkilpatel/SVAMP): {"ID", "Body", "Question", "Equation": "( ( 8.0 + 2.0 ) - 3.0 )", "Answer": 7.0}.
+
+
+def _svamp_keeps(split: str, data: Path | None) -> Callable[[Record], bool]:
+    if split == "all":
+        return lambda record: True
+    text = _read("svamp/splits.json", data)
+    with _reading("svamp/splits.json"):
+        ids = frozenset(json.loads(text)[split])
+    return lambda record: record["ID"] in ids
+
+
+def _svamp_problem(record: Record, split: str, index: int) -> Problem:
+    body, question = record["Body"].strip(), record["Question"].strip()
+    if not body.endswith((".", "?", "!")):  # "If there is a discount of $25", "How much …": one sentence, cut in two
+        body, question = body + ",", question[0].lower() + question[1:]
+    return Problem(f"svamp-{record['ID']}", f"{body} {question}", _decimal(str(record["Answer"])), "svamp", split)
+
+
+def _svamp_lines(record: Record) -> list[Line]:
+    return _worked(record["Question"].strip(), record["Equation"])
+
+
+# MAWPS and ASDiv-A (arkilpatel/SVAMP): numbers masked as number0, number1, …, equations in prefix form.
+
+
+def _mawps_problem(record: Record, split: str, index: int) -> Problem:
+    answer = _decimal(record["Answer"])
+    return Problem(f"mawps-{split}-{index}", _unmasked(record["Question"], record), answer, "mawps", split)
+
+
+def _mawps_lines(record: Record) -> list[Line]:
+    return _worked(_unmasked(record["Ques"], record), _unmasked(record["Equation"], record))
+
+
+def _unmasked(text: str, record: Record) -> str:
+    """The text with its numbers, and without the spaces that tokenising put in."""
+    numbers = [_decimal(number) for number in record["Numbers"].split()]
+    filled = re.sub(r"\bnumber(\d+)", lambda match: numbers[int(match[1])], text)
+    for pattern, written in _TOKENISED:
+        filled = re.sub(pattern, written, filled)
+    return filled
+
+
+_TOKENISED = (
+    (r" (n't\b|'s\b|'ve\b|[.,?!;:%)])", r"\1"),
+    (r" \u2019 s\b", "\u2019s"),
+    (r"([$(]) ", r"\1"),
+    (r"`` ?", '"'),
+    (r" ?''", '"'),
+    (r"(?<=\w) '(?= )", "'"),
+    (r"(?<=[a-z]) - (?=[a-z])", "-"),
+)
+
+
+def _decimal(text: str) -> str:
+    """A float as a person writes it: "9.0" is "9", "0.16666666666666666" is "1/6"."""
+    exact = Fraction(text)
+    near = exact.limit_denominator(1000)
+    is_cut_off = exact.denominator > 10**8 and abs(near - exact) < Fraction(1, 10**9)
+    value = near if is_cut_off else exact
+    return number_text(Rational(value.numerator, value.denominator))
+
+
+# Equations as steps: one operation each, in the order in which a person would work.
+
+Operation = tuple[str, str]  # expression, value
+
+
+def _worked(question: str, equation: str) -> list[Line]:
+    """One step per operation. Nobody wrote subquestions to them: only the last has one, the problem's own."""
+    done = list[Operation]()
+    value = _value(iter(equation.split()), done)
+    if value.startswith("(") or not done:
+        whole = value.removeprefix("(").removesuffix(")")
+        done.append((whole, calculate(whole)))
+    asked = [""] * (len(done) - 1) + [question]
+    return [(ask, f"{text} = <<{text}={result}>>{result}", result) for ask, (text, result) in zip(asked, done, strict=True)]
+
+
+def _value(tokens: Iterator[str], done: list[Operation]) -> str:
+    """The value of an equation in prefix form, or fully bracketed; adds the operations to `done`."""
+    token = next(tokens)
+    if token not in "(+-*/":
+        return _decimal(token)
+    left = _value(tokens, done)
+    operator = next(tokens) if token == "(" else token
+    right = _value(tokens, done)
+    if token == "(" and next(tokens) != ")":
+        raise ValueError(f"a bracket is not closed after '{right}'")
+    return _operation(left, operator, right, done)
+
+
+def _operation(left: str, operator: str, right: str, done: list[Operation]) -> str:
+    """Work an operation out and note it, or leave it standing in brackets where decimals do not end, as people do."""
+    sides = (f"({side})" if side.startswith("-") or ("/" in side and side[0] != "(") else side for side in (left, right))
+    expression = operator.join(sides)
+    value = calculate(expression)
+    if "/" in value:
+        return f"({expression})"
+    done.append((expression, value))
+    return value
+
+
+# StrategyQA (eladsegal/strategyqa): {"question", "answer": true, "facts", "decomposition"}; "#1" stands for answer 1.
+
+
+def _strategyqa_problem(record: Record, split: str, index: int) -> Problem:
+    answer = "yes" if record["answer"] else "no"
+    return Problem(f"strategyqa-{split}-{index}", record["question"], answer, "strategyqa", split)
+
+
+def _strategyqa_lines(record: Record) -> list[Line]:
+    """A fact to each subquestion by position (the data does not say which goes with which), the rest to the last."""
+    questions, facts, answer = record["decomposition"], record["facts"], "yes" if record["answer"] else "no"
+    early = [(question, "".join(facts[i : i + 1]), "") for i, question in enumerate(questions[:-1])]
+    last = " ".join([*facts[len(early) :], f"So the answer is {answer}."])
+    return [*early, (questions[-1], last, answer)]
+
+
+_BENCHMARKS = {
+    "gsm8k": _Benchmark("gsm8k/{split}.jsonl", ("train", "test"), _gsm8k_problem, _gsm8k_lines),
+    "gsm8k-socratic": _Benchmark("gsm8k/{split}_socratic.jsonl", ("train", "test"), _gsm8k_problem, _gsm8k_lines),
+    "svamp": _Benchmark(
+        "svamp/SVAMP.json", ("train", "test", "all"), _svamp_problem, _svamp_lines, _svamp_keeps, untraced=("test", "all")
+    ),
+    "strategyqa": _Benchmark("strategyqa/{split}.json", ("train", "dev"), _strategyqa_problem, _strategyqa_lines),
+    "mawps": _Benchmark("svamp/mawps-asdiv-a_train_no_multiarith.csv", ("train",), _mawps_problem, _mawps_lines),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The benchmarks that are known."""
+    return tuple(_BENCHMARKS)
+
+
+def splits(name: str) -> tuple[str, ...]:
+    """The splits of a benchmark. Raises DataError for a name that is not known."""
+    return _benchmark(name).splits
+
+
+def problems(name: str, split: str, *, data: Path | None = None) -> list[Problem]:
+    """The problems of a benchmark's split in file order, gold answers normalised."""
+    return [problem for problem, _, _ in _rows(name, split, data)]
+
+
+def traces(name: str, split: str, *, data: Path | None = None) -> list[Trace]:
+    """The worked solutions that people wrote, every equation checked. SVAMP's test problems are refused."""
+    benchmark = _benchmark(name)
+    if split in benchmark.untraced:
+        raise DataError(f"no traces are made of {name} {split}: it holds test problems", hint=f"use {name} train")
+    return [_trace(problem, name, record, where) for problem, record, where in _rows(name, split, data)]
+
+
+def _trace(problem: Problem, name: str, record: Record, where: str) -> Trace:
+    known, steps = Known.of(problem.question), list[Step]()
+    with _reading(where):
+        lines = _benchmark(name).lines(record)
+    for question, solution, answer in lines:
+        checks, known = check_solution(solution, known)
+        steps.append(Step(question, solution, answer, checks))
+    return Trace(problem, tuple(steps), problem.answer, Ended.DONE, Source("human", name))
+
+
+def _rows(name: str, split: str, data: Path | None) -> Iterator[tuple[Problem, Record, str]]:
+    benchmark = _benchmark(name)
+    _require("split", split, benchmark.splits)
+    keeps = benchmark.keeps(split, data) if benchmark.keeps else None
+    for index, (where, record) in enumerate(_records(benchmark.file.format(split=split), data)):
+        with _reading(where):
+            problem = benchmark.problem(record, split, index) if not keeps or keeps(record) else None
+        if problem:
+            yield problem, record, where
+
+
+def _benchmark(name: str) -> _Benchmark:
+    _require("benchmark", name, tuple(_BENCHMARKS))
+    return _BENCHMARKS[name]
+
+
+def _require(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        raise DataError(f"no {what} '{name}'; known: {', '.join(known)}", hint=f"did you mean '{near[0]}'?" if near else "")
+
+
+def read_problems(path: Path) -> tuple[list[Problem], list[BrokenLine]]:
+    """The problems of any JSONL file with `question` and maybe `answer` and `id`; broken lines apart, the rest goes on."""
+    found, broken = dict[str, Problem](), list[BrokenLine]()
+    for where, row in read_jsonl(path):
+        read = row if isinstance(row, BrokenLine) else _own_problem(row, where, path.name.partition(".")[0])
+        if isinstance(read, BrokenLine):
+            broken.append(read)
+        elif read.id in found:
+            broken.append(BrokenLine(where, f"expected an id of its own, found '{read.id}' again"))
+        else:
+            found[read.id] = read
+    return list(found.values()), broken
+
+
+def _own_problem(row: Record, where: str, stem: str) -> Problem | BrokenLine:
+    question, name = row.get("question"), row.get("id")
+    if not isinstance(question, str) or not question.strip():
+        return BrokenLine(where, f"expected text under 'question', found {json.dumps(question)[:40]}")
+    try:
+        answer = _own_answer(row.get("answer"))
+    except DataError as error:
+        return BrokenLine(where, str(error))
+    return Problem(f"{stem}-{where.rpartition(':')[2]}" if name is None else str(name), question.strip(), answer)
+
+
+def _own_answer(given: object) -> str | None:
+    if given is None:
+        return None
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    if isinstance(given, float):
+        given = f"{given:.12g}"  # 0.1 + 0.2 as people mean it
+    return gold_number(given) if isinstance(given, str) and "####" in given else normal_answer(str(given))

@@ -1,0 +1,97 @@
+"""What an experiment file may say: one pydantic model per stage, unknown keys refused.
+
+In: a YAML file. Out: `TrainConfig` with every default filled in. This is the only home of the defaults. Knows nothing
+of torch, of where data lies, or of what a student reads.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from socratic.errors import ConfigError
+
+
+class Strict(BaseModel):
+    """Frozen, and a misspelled key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSource(Strict):
+    """One ingredient of the training mix: exactly one of `curriculum`, `benchmark` and `traces`."""
+
+    curriculum: int = Field(0, ge=0, description="number of problems to draw from the families")
+    benchmark: str = Field("", description="a benchmark with steps, such as gsm8k-socratic")
+    traces: Path | None = Field(None, description="a JSONL of traces")
+    steps: tuple[int, int] = Field((1, 99), description="fewest and most steps of a trace")
+    repeat: int = Field(1, ge=1, description="how often each trace is used")
+    seed: int = Field(0, ge=0, description="of the curriculum's draws")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> DataSource:
+        if sum((bool(self.curriculum), bool(self.benchmark), self.traces is not None)) != 1:
+            raise ValueError("give exactly one of curriculum, benchmark, traces")
+        return self
+
+
+class Lora(Strict):
+    """Low-rank adapters on GPT-2's attention and MLP matrices (c_attn, c_proj, c_fc), merged on save."""
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+class StyleConfig(Strict):
+    """The students' dialect (transcript.Style)."""
+
+    numbers: Literal["references", "masked", "digits"] = "masked"
+    solutions: Literal["equation", "sentence"] = "equation"
+    results: Literal["inserted", "learned"] = "inserted"
+
+
+class TrainConfig(Strict):
+    """One training run."""
+
+    model: str = Field("scratch-6m", description="a Hub name, a folder, or scratch-3m|6m|18m|30m")
+    vocabulary: int = Field(4096, ge=512, description="tokens of a new vocabulary; only for scratch models")
+    style: StyleConfig = StyleConfig()
+    data: tuple[DataSource, ...] = Field(min_length=1)
+    order: Literal["shuffled", "easy_first"] = Field("shuffled", description="easy_first: fewer steps first")
+    length: int = Field(256, ge=16, le=1024, description="tokens per packed row")
+    rows: int = Field(32, ge=1, description="packed rows per optimizer step")
+    epochs: float = Field(1.0, gt=0)
+    learning_rate: float = Field(2e-3, gt=0)
+    warmup_steps: int = Field(100, ge=0)
+    weight_decay: float = Field(0.1, ge=0)
+    dropout: float = Field(0.0, ge=0, lt=1, description="of scratch models")
+    precision: Literal["bf16", "fp32"] = "bf16"
+    lora: Lora | None = None
+    save_steps: int = Field(500, ge=1, description="optimizer steps between checkpoints")
+    log_steps: int = Field(10, ge=1)
+    seed: int = Field(0, ge=0)
+
+
+Config = TypeVar("Config", bound=Strict)
+
+
+def load(kind: type[Config], path: Path) -> Config:
+    """Read one experiment file. Raises ConfigError naming each key that is wrong, and how."""
+    if not path.is_file():
+        raise ConfigError(f"no experiment file at {path}", hint="experiments/ holds the ones this project uses")
+    try:
+        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is no YAML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"{path}: {faults}", hint=f"known keys: {', '.join(kind.model_fields)}") from error
+
+
+def dump(config: Strict, path: Path) -> None:
+    """Write the resolved configuration beside what was made with it."""
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")

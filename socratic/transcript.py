@@ -1,0 +1,290 @@
+"""What students read and write: the only module that knows the marks and the order of a transcript.
+
+In: a `Trace`, finished or not, and a `Style`. Out: `Segment`s, each a run of pieces (text or `Mark`) that one role
+writes; and back: what a student wrote becomes a subquestion or a solution with real numbers. Training renders finished
+traces, inference renders the unfinished one with the same code, so the two cannot drift apart.
+
+    <|problem|> She sold <n0> 48 cakes …    problem      read by both
+    <|ask|> How many cakes …? <|solve|>     decomposer   its subquestion and its stop mark
+    <n0>/2 <|=|>                            solver       an equation, up to the equals mark
+    <r0> 24                                 calculator   inserted, not learned (Style.results)
+    <|end|>                                 solver       its stop mark
+    <|done|>                                decomposer   no further subquestion
+
+Knows nothing of token ids, models or files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from socratic.arithmetic import Expression, Known, Number, evaluate, find_numbers, number_text, number_value, provenance
+from socratic.errors import ExpressionError
+from socratic.schema import Ended, Operand, Origin, Step, Trace
+
+MAX_NUMBERS = 16  # of a problem; later ones stay digits
+MAX_RESULTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A piece that is one token of its own and never part of anybody's text."""
+
+    name: str
+
+
+PROBLEM, ASK, SOLVE, EQUALS, END, DONE = (Mark(f"<|{n}|>") for n in ("problem", "ask", "solve", "=", "end", "done"))
+NUMBERS = tuple(Mark(f"<n{i}>") for i in range(MAX_NUMBERS))
+RESULTS = tuple(Mark(f"<r{i}>") for i in range(MAX_RESULTS))
+MARKS = (PROBLEM, ASK, SOLVE, EQUALS, END, DONE, *NUMBERS, *RESULTS)
+
+Piece = str | Mark
+
+
+class Role(StrEnum):
+    """Who writes a segment."""
+
+    PROBLEM = "problem"
+    DECOMPOSER = "decomposer"
+    SOLVER = "solver"
+    CALCULATOR = "calculator"
+
+
+class Numbers(StrEnum):
+    """How numbers are written: tag and digits, the tag alone, or digits alone (design decision 8)."""
+
+    REFERENCES = "references"
+    MASKED = "masked"
+    DIGITS = "digits"
+
+
+class Solutions(StrEnum):
+    """How much of a solution a solver writes."""
+
+    EQUATION = "equation"
+    SENTENCE = "sentence"
+
+
+class Results(StrEnum):
+    """Whether a solver learns the results that the calculator inserts."""
+
+    INSERTED = "inserted"
+    LEARNED = "learned"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """The dialect of a pair; saved with its weights, so that inference uses the training form."""
+
+    numbers: Numbers = Numbers.MASKED
+    solutions: Solutions = Solutions.EQUATION
+    results: Results = Results.INSERTED
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of pieces that one role writes. No text piece ends in a space."""
+
+    role: Role
+    pieces: tuple[Piece, ...]
+
+
+def render(trace: Trace, style: Style) -> list[Segment]:
+    """The transcript of a trace; closed by the done mark where the decomposer ended it."""
+    known = Known.of(trace.problem.question)
+    segments = [Segment(Role.PROBLEM, (PROBLEM, *_problem_pieces(known, style)))]
+    used: frozenset[tuple[Origin, int]] = frozenset()
+    for step in trace.steps:
+        segments.append(ask(step.question, known, style))
+        solution, known, used = _solution_segments(step, known, used, style)
+        segments.extend(solution)
+    if trace.ended is Ended.DONE:
+        segments.append(Segment(Role.DECOMPOSER, (DONE,)))
+    return segments
+
+
+def ask(question: str, known: Known, style: Style) -> Segment:
+    """The decomposer's turn: a subquestion between its marks."""
+    return Segment(Role.DECOMPOSER, (ASK, *_text_pieces(question, known, style), SOLVE))
+
+
+def result_pieces(index: int, text: str, style: Style) -> tuple[Piece, ...]:
+    """What the calculator inserts after the equals mark."""
+    if style.numbers is Numbers.DIGITS or index >= MAX_RESULTS:
+        return (f" {text}",)
+    return (RESULTS[index],) if style.numbers is Numbers.MASKED else (RESULTS[index], f" {text}")
+
+
+def allowed_marks(known: Known) -> frozenset[Mark]:
+    """The references that exist; a student that writes another one names a number that nobody gave it."""
+    return frozenset((*NUMBERS[: len(known.numbers)], *RESULTS[: len(known.results)]))
+
+
+def _problem_pieces(known: Known, style: Style) -> Iterator[Piece]:
+    text, place = known.question, 0
+    for index, number in enumerate(known.numbers[:MAX_NUMBERS]):
+        gap = text[place : number.start]
+        yield from _text(gap, opening=place == 0)
+        if style.numbers is not Numbers.DIGITS:
+            yield NUMBERS[index]
+        if style.numbers is not Numbers.MASKED:
+            yield " " + number.text if not gap or gap[-1].isspace() else number.text
+        place = number.end
+    yield from _text(text[place:], opening=place == 0)
+
+
+def _text(text: str, *, opening: bool = False) -> Iterator[str]:
+    """A text piece, white space made single and none at its end; the opening one begins with a space, as words do."""
+    text = re.sub(r"\s+", " ", text).rstrip()
+    if text:
+        yield text if not opening else " " + text.lstrip()
+
+
+def _text_pieces(text: str, known: Known, style: Style) -> Iterator[Piece]:
+    """Running text of a student; numbers that somebody gave are written as references."""
+    place = 0
+    for number in find_numbers(text) if style.numbers is not Numbers.DIGITS else ():
+        mark = _reference(number, known)
+        if mark:
+            yield from _text(text[place : number.start], opening=place == 0)
+            yield mark
+            place = number.end
+    yield from _text(text[place:], opening=place == 0)
+
+
+def _reference(number: Number, known: Known) -> Mark | None:
+    for index, given in enumerate(known.numbers[:MAX_NUMBERS]):
+        if given.value == number.value:
+            return NUMBERS[index]
+    for index in reversed(range(min(len(known.results), MAX_RESULTS))):
+        if known.results[index] == number.value:
+            return RESULTS[index]
+    return None
+
+
+_MARKED = re.compile(r"(?P<before>.*?)<<(?P<expression>[^<>=]*)=(?P<stated>[^<>=]*)>>", re.DOTALL)
+_WORKING = re.compile(r"[\d\s.,$%+\-*/x×÷()=]*=\s*(?P<unit>\$?)\s*$")
+
+_Used = frozenset[tuple[Origin, int]]
+
+
+def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> tuple[list[Segment], Known, _Used]:
+    """The solver's turn: equations with what the calculator inserts between them, and the end mark."""
+    segments: list[Segment] = []
+    sentence = style.solutions is Solutions.SENTENCE
+    place, inserted = 0, ""
+    for match in _MARKED.finditer(step.solution):
+        try:
+            expression = evaluate(match["expression"])
+        except ExpressionError:
+            continue
+        operands = provenance(expression, known, used)
+        used |= {(o.origin, o.index) for o in operands if o.index is not None}
+        before = _without_working(_without_result(match["before"], inserted))
+        prefix = tuple(_text_pieces(before, known, style)) if sentence else ()
+        equation = _expression_pieces(expression, operands, known, style)
+        segments.append(Segment(Role.SOLVER, (*prefix, *equation, EQUALS)))
+        segments.append(Segment(Role.CALCULATOR, result_pieces(len(known.results), number_text(expression.value), style)))
+        known = known.having(expression.value)
+        place, inserted = match.end(), match["stated"]
+    rest = _without_result(step.solution[place:], inserted)
+    ending = tuple(_text_pieces(rest, known, style)) if sentence else ()
+    segments.append(Segment(Role.SOLVER, (*ending, END)))
+    return segments, known, used
+
+
+def _without_result(text: str, stated: str) -> str:
+    """GSM8K repeats the result after its mark, `>>24 clips`; the calculator has inserted it already."""
+    return text.removeprefix(stated) if stated else text
+
+
+def _without_working(text: str) -> str:
+    """GSM8K writes the expression twice, `48/2 = <<48/2=24>>`; students write it once."""
+    return _WORKING.sub(lambda m: " " + m["unit"], text)
+
+
+def _expression_pieces(expression: Expression, operands: Sequence[Operand], known: Known, style: Style) -> Iterator[Piece]:
+    """The expression with its operators as single pieces and its operands as references where they have an origin."""
+    place = 0
+    for leaf, operand in zip(expression.leaves, operands, strict=True):
+        yield from expression.text[place : leaf.start].replace(" ", "")
+        yield from _operand_pieces(leaf.text, operand, known, style)
+        place = leaf.end
+    yield from expression.text[place:].replace(" ", "")
+
+
+def _operand_pieces(text: str, operand: Operand, known: Known, style: Style) -> Iterator[Piece]:
+    index, marks = operand.index, NUMBERS if operand.origin is Origin.PROBLEM else RESULTS
+    value = number_value(text)
+    if style.numbers is Numbers.DIGITS or index is None or index >= len(marks):
+        yield number_text(value)
+    elif operand.origin is Origin.PROBLEM and known.numbers[index].value != value:
+        yield from ("(", NUMBERS[index], "/", "100", ")")  # 0.2 from "20%"
+    else:
+        yield marks[index]
+
+
+def read_question(pieces: Iterable[Piece], known: Known) -> str:
+    """A subquestion that the decomposer wrote, with real numbers in place of references."""
+    return _plain(pieces, known).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A solver's turn so far, read back: text with calculator marks, and the results in it."""
+
+    solution: str
+    results: tuple[str, ...]
+
+
+def read_expression(pieces: Sequence[Piece], known: Known) -> str:
+    """The expression at the end of what the solver wrote, with real numbers; text before it is left out."""
+    return _split_expression(pieces, known)[1]
+
+
+def read_solution(turn: Sequence[tuple[Sequence[Piece], str]], rest: Sequence[Piece], known: Known) -> Written:
+    """A whole turn: (pieces up to an equals mark, result) pairs, then what followed; numbers are real in the end."""
+    text, results = "", []
+    for pieces, result in turn:
+        before, expression = _split_expression(pieces, known)
+        text += f"{before} {expression} = <<{expression}={result}>>{result}"
+        results.append(result)
+        try:
+            known = known.having(number_value(result))
+        except ExpressionError:
+            continue
+    return Written((text + _plain(rest, known)).strip(), tuple(results))
+
+
+def _split_expression(pieces: Sequence[Piece], known: Known) -> tuple[str, str]:
+    """(text before, expression): the expression is the longest tail of arithmetic signs, digits and references."""
+    start = len(pieces)
+    while start and (isinstance(pieces[start - 1], Mark) or re.fullmatch(r"[\d.+\-*/()%]+", str(pieces[start - 1]).strip())):
+        start -= 1
+    expression = "".join(_value(p, known, bracket=True) if isinstance(p, Mark) else p.strip() for p in pieces[start:])
+    return _plain(pieces[:start], known), expression
+
+
+def _plain(pieces: Iterable[Piece], known: Known) -> str:
+    text = ""
+    for piece in pieces:
+        if isinstance(piece, Mark):
+            shown = _value(piece, known, bracket=False)
+            text += shown if text.endswith(("$", "(", "-", "/", "#")) else f" {shown}"
+        else:
+            text += piece
+    return text
+
+
+def _value(mark: Mark, known: Known, *, bracket: bool) -> str:
+    """What a reference stands for; inside expressions (`bracket`) as a number, with fractions in brackets."""
+    if mark in NUMBERS and NUMBERS.index(mark) < len(known.numbers):
+        number = known.numbers[NUMBERS.index(mark)]
+        return number_text(number.value) if bracket else number.text
+    if mark in RESULTS and RESULTS.index(mark) < len(known.results):
+        text = number_text(known.results[RESULTS.index(mark)])
+        return f"({text})" if bracket and ("/" in text or text.startswith("-")) else text
+    return mark.name

@@ -1,0 +1,98 @@
+"""Between pieces and token ids.
+
+In: pieces (transcript), or texts to learn a byte-level BPE from. Out: token ids, and pieces again. Every digit is a token
+of its own, every mark is one special token, and text that merely looks like a mark is encoded as plain text: marks get
+in by id alone. Works over any `tokenizer.json` (own or GPT-2's). Knows nothing of roles, models or the transcript's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from socratic.errors import ModelError
+from socratic.transcript import MARKS, Mark, Piece, Segment
+
+FILE = "tokenizer.json"
+
+
+class Vocabulary:
+    """A tokenizer whose special tokens are the transcript's marks."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.add_special_tokens([mark.name for mark in MARKS])
+        tokenizer.encode_special_tokens = True  # "<|ask|>" in a user's text stays text
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self.tokenizer = tokenizer
+        self.ids = {mark: tokenizer.token_to_id(mark.name) for mark in MARKS}
+
+    @classmethod
+    def load(cls, folder: Path) -> Vocabulary:
+        """Read `tokenizer.json` of a model folder. Raises ModelError."""
+        try:
+            return cls(Tokenizer.from_file(str(folder / FILE)))
+        except Exception as error:  # the library raises bare Exceptions
+            raise ModelError(f"no readable {FILE} in {folder} ({error})", hint="give a folder that `socratic train` wrote") from error
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], *, size: int) -> Vocabulary:
+        """Learn a byte-level BPE of `size` tokens, marks included."""
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+        tokenizer.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(vocab_size=size - len(MARKS), initial_alphabet=alphabet, show_progress=False)
+        tokenizer.train_from_iterator(texts, trainer)
+        return cls(tokenizer)
+
+    def save(self, folder: Path) -> None:
+        """Write `tokenizer.json`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tokenizer.save(str(folder / FILE))
+
+    @property
+    def size(self) -> int:
+        """Number of tokens, marks included."""
+        return int(self.tokenizer.get_vocab_size())
+
+    @cached_property
+    def marks(self) -> dict[int, Mark]:
+        """Token id to mark."""
+        return {number: mark for mark, number in self.ids.items()}
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """Token strings by id, as engines that speak in strings want them."""
+        return [self.tokenizer.id_to_token(i) for i in range(self.size)]
+
+    def encode(self, pieces: Sequence[Piece]) -> list[int]:
+        """Token ids of pieces; each text piece is encoded by itself and the ids are joined."""
+        return self.encode_all([pieces])[0]
+
+    def encode_segments(self, segments: Iterable[Segment]) -> list[int]:
+        """Token ids of whole segments, one after another."""
+        return [number for ids in self.encode_all([segment.pieces for segment in segments]) for number in ids]
+
+    def encode_all(self, many: Sequence[Sequence[Piece]]) -> list[list[int]]:
+        """Token ids of many runs of pieces in one pass."""
+        texts = [piece for pieces in many for piece in pieces if isinstance(piece, str)]
+        encoded = iter(self.tokenizer.encode_batch_fast(texts, add_special_tokens=False))
+        return [[i for p in pieces for i in ((self.ids[p],) if isinstance(p, Mark) else next(encoded).ids)] for pieces in many]
+
+    def decode(self, ids: Sequence[int]) -> list[Piece]:
+        """Pieces of token ids: marks one by one, text between them joined."""
+        return list(self._pieces(ids))
+
+    def _pieces(self, ids: Sequence[int]) -> Iterator[Piece]:
+        for is_mark, run in groupby(ids, key=lambda i: i in self.marks):
+            if is_mark:
+                yield from (self.marks[i] for i in run)
+            else:
+                yield self.tokenizer.decode(list(run), skip_special_tokens=False)
