@@ -9,7 +9,7 @@ never reaches `eval`, `sympify` or `parse_expr`, which execute Python. Knows not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sympy import Rational
@@ -18,14 +18,16 @@ from socratic.errors import ExpressionError
 from socratic.schema import Badge, Check, Operand, Origin, Verdict
 
 MAX_CHARS = 256  # of an expression
-MAX_DIGITS = 24  # of one number, and of a result's numerator and denominator
+MAX_DIGITS = 24  # of one number before its point and behind it, and of a result's numerator and denominator
+MAX_DECIMALS = 6  # that a value is written with; beyond, and where decimals do not end, it is written as a fraction
 MAX_OPERATORS = 48
 MAX_NESTING = 16
 
 # Units and calendars that problems take for granted; small multipliers count only where a word implies them.
 UNIT_CONSTANTS = frozenset({1, 7, 12, 24, 30, 52, 60, 100, 365, 1000, 3600})
 IMPLIED = {
-    2: "half halves halve equal average middle weekend back twice double doubled doubles couple pair pairs both two rectangle rectangular other another",
+    2: "half halves halve equal average middle weekend back twice double doubled doubles couple pair pairs both two "
+    "rectangle rectangular other another",
     3: "third thirds triple tripled triples thrice triangle triangular three",
     4: "quarter quarters fourth fourths quadruple square season seasons four",
     5: "fifth fifths weekday weekdays monday friday fives nickel nickels five",
@@ -48,7 +50,7 @@ for _value, _words in IMPLIED.items():
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One number of an expression: its text, value and place, `text[start:end]`."""
+    """One number of an expression: its text, value and place, `text[start:end]`, brackets of a quoted result included."""
 
     text: str
     value: Rational
@@ -65,20 +67,25 @@ class Expression:
     leaves: tuple[Leaf, ...]
 
 
-_TOKEN = re.compile(r"\s*(?:(?P<number>\$?(?:\d[\d,]*(?:\.\d*)?|\.\d+)%?)|(?P<symbol>[-+*/()]))\s*")
+_TOKEN = re.compile(r"\s*(?:(?P<number>\$?(?:[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)%?)|(?P<symbol>[-+*/()]))\s*")
 
 
-def evaluate(text: str) -> Expression:
+def evaluate(text: str, earlier: Sequence[Rational] = ()) -> Expression:
     """Read an expression and evaluate it exactly.
 
     >>> evaluate("2 * (3 + $1,000)").value
     2006
 
+    An `earlier` result that has no decimal form is quoted as a fraction in brackets, and that is one number:
+
+    >>> [leaf.text for leaf in evaluate("(10/3)*6", earlier=[Rational(10, 3)]).leaves]
+    ['10/3', '6']
+
     Raises ExpressionError when the text is outside the grammar or its bounds, or divides by zero.
     """
     if len(text) > MAX_CHARS:
         raise ExpressionError(f"expression of {len(text)} characters, at most {MAX_CHARS} are read")
-    parser = _Parser(text)
+    parser = _Parser(text, {fraction: value for value in earlier if "/" in (fraction := number_text(value))})
     value = parser.sum(depth=0)
     if parser.peek():
         raise ExpressionError(f"'{parser.peek()}' was not expected in '{text}'")
@@ -90,8 +97,8 @@ def evaluate(text: str) -> Expression:
 class _Parser:
     """Recursive descent over one expression: sum → product → factor."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.leaves = text, list[Leaf]()
+    def __init__(self, text: str, quotable: Mapping[str, Rational]) -> None:
+        self.text, self.quotable, self.leaves = text, quotable, list[Leaf]()
         self.tokens = list(_tokens(text))  # (text, start), last first
         if len(self.tokens) > 2 * MAX_OPERATORS:
             raise ExpressionError(f"expression of {len(self.tokens)} tokens, at most {2 * MAX_OPERATORS} are read")
@@ -128,6 +135,8 @@ class _Parser:
         if token in ("-", "+"):
             return self.factor(depth=depth + 1) * (-1 if token == "-" else 1)
         if token == "(":
+            if self.quoted(start):
+                return self.leaves[-1].value
             value = self.sum(depth=depth + 1)
             if self.take()[0] != ")":
                 raise ExpressionError(f"a bracket of '{self.text}' is not closed")
@@ -136,6 +145,17 @@ class _Parser:
             raise ExpressionError(f"'{token}' stands where a number was expected in '{self.text}'")
         self.leaves.append(Leaf(token, number_value(token), start, start + len(token)))
         return self.leaves[-1].value
+
+    def quoted(self, start: int) -> bool:
+        """Take an earlier result in brackets, the first of which was just taken, as one leaf; false where none is."""
+        end = self.text.find(")", start) + 1
+        inside = self.text[start + 1 : end - 1]
+        if inside not in self.quotable:
+            return False
+        self.leaves.append(Leaf(inside, self.quotable[inside], start, end))
+        while self.take()[0] != ")":
+            pass
+        return True
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:
@@ -151,29 +171,37 @@ def _tokens(text: str) -> Iterator[tuple[str, int]]:
 
 def number_value(text: str) -> Rational:
     """The exact value of a written number: `$1,200`, `.5`, `20%` (one fifth), `3/4`, `-7`. Raises ExpressionError."""
-    plain = text.strip().replace(",", "").replace("$", "").rstrip(".")
-    percent = plain.endswith("%")
-    match = re.fullmatch(r"(-?)(\d*)(?:\.(\d+)|/(\d+))?", plain.removesuffix("%"), re.ASCII)
-    if not match or len(plain) > MAX_DIGITS + 2 or not (match[2] or match[3]):
+    return _read_number(text)[0]
+
+
+_WRITTEN = re.compile(
+    r"(?P<sign>-\$?|\$-?|)(?P<whole>\d{1,3}(?:,\d{3})+|\d+|(?=\.\d))(?:\.(?P<decimals>\d+)|/(?P<below>\d+))?(?P<percent>%?)\.?",
+    re.ASCII,
+)
+
+
+def _read_number(text: str) -> tuple[Rational, Rational]:
+    """The value of a written number, and the value of one unit of its last digit (0 for a fraction, which is exact)."""
+    match = _WRITTEN.fullmatch(text.strip())
+    if not match:
         raise ExpressionError(f"'{text[:32]}' is not a number")
-    whole, decimals, below = match[2], match[3] or "", match[4]
-    if below is not None and int(below) == 0:
+    whole, decimals, below = match["whole"].replace(",", ""), match["decimals"] or "", match["below"]
+    if max(len(whole), len(decimals), len(below or "")) > MAX_DIGITS:
+        raise ExpressionError(f"'{text[:32]}' has more than {MAX_DIGITS} digits")
+    if below and int(below) == 0:
         raise ExpressionError(f"'{text[:32]}' divides by zero")
-    scale = int(below) if below else 10 ** len(decimals)
-    return Rational((-1 if match[1] else 1) * int(whole + decimals), scale * (100 if percent else 1))
+    scale = (int(below) if below else 10 ** len(decimals)) * (100 if match["percent"] else 1)
+    value = Rational(int(whole + decimals), scale)
+    return (-value if "-" in match["sign"] else value), Rational(0 if below else 1, scale)
 
 
 def number_text(value: Rational) -> str:
     """Write a value so that it reads back exactly: `24`, `0.125`, and `10/3` where decimals do not end."""
-    below = value.q
-    places = 0
-    while below % 10 == 0 or below % 5 == 0 or below % 2 == 0:
-        below //= 10 if below % 10 == 0 else 5 if below % 5 == 0 else 2
-        places += 1
     if value.q == 1:
         return str(value.p)
-    if below != 1 or places > 6:
+    if 10**MAX_DECIMALS % value.q:
         return f"{value.p}/{value.q}"
+    places = next(places for places in range(1, MAX_DECIMALS + 1) if 10**places % value.q == 0)
     digits = str(abs(value.p) * 10**places // value.q).rjust(places + 1, "0")
     return ("-" if value.p < 0 else "") + f"{digits[:-places]}.{digits[-places:]}"
 
@@ -189,13 +217,11 @@ def equations(solution: str) -> list[tuple[str, str]]:
 def verdict(computed: Rational, stated: str) -> Verdict:
     """Compare a recomputed value with the written one: exactly, then at the digits that are written."""
     try:
-        value = number_value(stated)
+        value, unit = _read_number(stated)
     except ExpressionError:
         return Verdict.UNREADABLE
     if value == computed:
         return Verdict.CORRECT
-    decimals = stated.rstrip("%").partition(".")[2]
-    unit = Rational(1, 10 ** len(decimals) * (100 if stated.endswith("%") else 1))
     return Verdict.ROUNDED if abs(value - computed) * 2 <= unit else Verdict.WRONG
 
 
@@ -210,7 +236,9 @@ class Number:
     percent: bool = False
 
 
-_ONES = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_ONES = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+)
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS = {word: i for i, word in enumerate(_ONES.split(), 1)} | {word: 10 * i for i, word in enumerate(_TENS.split(), 2)}
 _SMALL = "|".join(sorted(_WORDS, key=len, reverse=True))
@@ -312,7 +340,7 @@ def _constant(value: Rational, question: str) -> Origin:
 def check(expression: str, stated: str, known: Known) -> Check:
     """Recompute one equation and trace its operands. Never raises: what cannot be read is a verdict."""
     try:
-        read = evaluate(expression)
+        read = evaluate(expression, known.results)
     except ExpressionError:
         return Check(expression, stated, "", Verdict.UNREADABLE)
     return Check(expression, stated, number_text(read.value), verdict(read.value, stated), provenance(read, known))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import difflib
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -251,8 +252,8 @@ def _strategyqa_lines(record: Record) -> list[Line]:
 
 
 _BENCHMARKS = {
-    "gsm8k": _Benchmark("gsm8k/{split}.jsonl", ("train", "test"), _gsm8k_problem, _gsm8k_lines),
-    "gsm8k-socratic": _Benchmark("gsm8k/{split}_socratic.jsonl", ("train", "test"), _gsm8k_problem, _gsm8k_lines),
+    "gsm8k": _Benchmark("gsm8k/{split}.jsonl", ("train", "validation", "test"), _gsm8k_problem, _gsm8k_lines),
+    "gsm8k-socratic": _Benchmark("gsm8k/{split}_socratic.jsonl", ("train", "validation", "test"), _gsm8k_problem, _gsm8k_lines),
     "svamp": _Benchmark(
         "svamp/SVAMP.json", ("train", "test", "all"), _svamp_problem, _svamp_lines, _svamp_keeps, untraced=("test", "all")
     ),
@@ -264,6 +265,14 @@ _BENCHMARKS = {
 def names() -> tuple[str, ...]:
     """The benchmarks that are known."""
     return tuple(_BENCHMARKS)
+
+
+VALIDATION_SHARE = 15  # one problem of so many; the choice hangs on the id alone
+
+
+def is_validation(problem: Problem) -> bool:
+    """Whether a training problem is in the slice that choices are made on, and so is never trained on."""
+    return int(hashlib.sha256(problem.id.encode()).hexdigest(), 16) % VALIDATION_SHARE == 0
 
 
 def splits(name: str) -> tuple[str, ...]:
@@ -298,10 +307,11 @@ def _rows(name: str, split: str, data: Path | None) -> Iterator[tuple[Problem, R
     benchmark = _benchmark(name)
     _require("split", split, benchmark.splits)
     keeps = benchmark.keeps(split, data) if benchmark.keeps else None
-    for index, (where, record) in enumerate(_records(benchmark.file.format(split=split), data)):
+    file_split = "train" if split == "validation" else split  # a slice of the training file, ids included
+    for index, (where, record) in enumerate(_records(benchmark.file.format(split=file_split), data)):
         with _reading(where):
-            problem = benchmark.problem(record, split, index) if not keeps or keeps(record) else None
-        if problem:
+            problem = benchmark.problem(record, file_split, index) if not keeps or keeps(record) else None
+        if problem and (split != "validation" or is_validation(problem)):
             yield problem, record, where
 
 

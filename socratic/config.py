@@ -18,7 +18,7 @@ from socratic.errors import ConfigError
 class Strict(BaseModel):
     """Frozen, and a misspelled key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataSource(Strict):
@@ -64,6 +64,7 @@ class TrainConfig(Strict):
     order: Literal["shuffled", "easy_first"] = Field("shuffled", description="easy_first: fewer steps first")
     length: int = Field(256, ge=16, le=1024, description="tokens per packed row")
     rows: int = Field(32, ge=1, description="packed rows per optimizer step")
+    accumulate: int = Field(1, ge=1, description="parts in which a step's rows go through the model, to save memory")
     epochs: float = Field(1.0, gt=0)
     learning_rate: float = Field(2e-3, gt=0)
     warmup_steps: int = Field(100, ge=0)
@@ -84,9 +85,11 @@ def load(kind: type[Config], path: Path) -> Config:
     if not path.is_file():
         raise ConfigError(f"no experiment file at {path}", hint="experiments/ holds the ones this project uses")
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no YAML: {error}") from error
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or a date such as 2024-13-45
+        raise ConfigError(f"{path} is no YAML: {error}", hint="experiments/ holds files to copy from") from error
+    try:
+        return kind.model_validate({} if found is None else found)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"{path}: {faults}", hint=f"known keys: {', '.join(kind.model_fields)}") from error

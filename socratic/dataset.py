@@ -3,30 +3,29 @@
 In: traces, a `Vocabulary`, a `Style`, the role to train. Out: `Packed`: fixed-length rows with ids, labels (-100 where the
 role does not write) and positions that restart with each transcript, from which transformers builds a mask that keeps
 transcripts apart. One sequence per problem: the same supervised tokens as one example per step, a quarter of the compute.
-Knows nothing of benchmarks, files or training loops.
+Knows nothing of where traces come from, of run folders or of training loops.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from socratic.arithmetic import Known, badge, check_solution, number_value
-from socratic.errors import DataError, ExpressionError
-from socratic.schema import Badge, Ended, Step, Trace
-from socratic.transcript import Role, Solutions, Style, render
-from socratic.transcript import Results as ResultsStyle
+from socratic.errors import DataError
+from socratic.schema import Trace
+from socratic.transcript import Results, Role, Style, render
 from socratic.vocabulary import Vocabulary
 
 IGNORED = -100  # torch's label for "no loss here"
 CHUNK = 2048  # traces that are tokenised in one pass
+OPEN_ROWS = 16  # that are being filled: under 6 % padding (next-fit: 20 %), and transcripts stay near their place in the order
 
 
 class Training(StrEnum):
@@ -44,7 +43,7 @@ def written_by(training: Training, style: Style) -> frozenset[Role]:
         Training.SOLVER: {Role.SOLVER},
         Training.UNIFIED: {Role.DECOMPOSER, Role.SOLVER},
     }[training]
-    learns_results = style.results is ResultsStyle.LEARNED and training is not Training.DECOMPOSER
+    learns_results = style.results is Results.LEARNED and training is not Training.DECOMPOSER
     return frozenset(roles | ({Role.CALCULATOR} if learns_results else set()))
 
 
@@ -69,53 +68,6 @@ def examples(traces: Iterable[Trace], vocabulary: Vocabulary, style: Style, trai
             yield Example(ids, [i if learned else IGNORED for part, learned in parts for i in part])
 
 
-class Refused(StrEnum):
-    """Why a trace is not trained on."""
-
-    UNFINISHED = "unfinished"
-    NO_EQUATION = "no equation"
-    WRONG_STEP = "wrong or unreadable equation"
-    WRONG_ANSWER = "last result is not the answer"
-    UNGROUNDED = "an operand of a curriculum equation comes from nowhere"
-
-
-def trainable(trace: Trace, style: Style) -> Trace | Refused:
-    """The trace as students learn it, or why not. Equation students skip the steps that compute nothing."""
-    if trace.ended is not Ended.DONE:
-        return Refused.UNFINISHED
-    known, steps = Known.of(trace.problem.question), list[Step]()
-    for step in trace.steps:
-        checks, known = check_solution(step.solution, known)
-        if checks and badge(checks) in (Badge.WRONG, Badge.UNCHECKABLE):
-            return Refused.WRONG_STEP
-        if checks or style.solutions is Solutions.SENTENCE:
-            steps.append(step)
-        if badge(checks) is Badge.UNGROUNDED and trace.source.kind == "curriculum":
-            return Refused.UNGROUNDED  # rounding, mostly: the families can always draw a problem that can be learned
-    if not known.results:
-        return Refused.NO_EQUATION
-    if trace.answer is not None and not _equals(known, trace.answer):
-        return Refused.WRONG_ANSWER
-    return Trace(trace.problem, tuple(steps), trace.answer, trace.ended, trace.source)
-
-
-def _equals(known: Known, answer: str) -> bool:
-    try:
-        return bool(known.results[-1] == number_value(answer))
-    except ExpressionError:
-        return False
-
-
-def select(traces: Iterable[Trace], style: Style, refused: Counter[Refused]) -> Iterator[Trace]:
-    """Keep what can be learned from; count the rest by reason in `refused`."""
-    for trace in traces:
-        kept = trainable(trace, style)
-        if isinstance(kept, Refused):
-            refused[kept] += 1
-        else:
-            yield kept
-
-
 @dataclass(frozen=True, slots=True)
 class Packed:
     """Rows of one length: ids, labels and positions, each (rows, length)."""
@@ -133,46 +85,74 @@ class Packed:
         """Tokens that carry loss."""
         return int((self.labels != IGNORED).sum())
 
+    def save(self, path: Path) -> None:
+        """Write an .npz; it appears whole or not at all."""
+        partial = path.with_name(f"partial-{path.name}")
+        np.savez(partial, ids=self.ids, labels=self.labels, positions=self.positions, too_long=self.too_long)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Packed:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as rows:
+            return cls(rows["ids"], rows["labels"], rows["positions"], int(rows["too_long"]))
+
+
+@dataclass(slots=True, eq=False)
+class _Row:
+    """A row that is being filled; `room` is in tokens."""
+
+    examples: list[Example]
+    room: int
+
 
 def pack(examples: Iterable[Example], *, length: int, pad: int) -> Packed:
-    """Fill rows with whole transcripts in the given order; what is longer than a row is counted and left out."""
-    rows: list[list[Example]] = [[]]
-    room, too_long = length, 0
+    """Fill rows with whole transcripts, each into the fullest open row that has room for it.
+
+    What is longer than a row is counted and left out. Raises DataError where nothing fits.
+    """
+    opened, filled, too_long = list[_Row](), list[NDArray[np.int32]](), 0
     for example in examples:
         size = len(example.ids)
         if size > length:
             too_long += 1
             continue
-        if size > room:
-            rows.append([])
-            room = length
-        rows[-1].append(example)
-        room -= size
-    if not rows[0]:
+        row = min((row for row in opened if row.room >= size), key=lambda row: row.room, default=None)
+        if row is None:
+            if len(opened) == OPEN_ROWS:
+                fullest = min(opened, key=lambda row: row.room)
+                opened.remove(fullest)
+                filled.append(_columns(fullest, pad))
+            row = _Row([], length)
+            opened.append(row)
+        row.examples.append(example)
+        row.room -= size
+    filled.extend(_columns(row, pad) for row in opened)
+    if not filled:
         raise DataError(f"no transcript fits into {length} tokens ({too_long} were longer)", hint="raise `length`")
-    filled = [_row(row, length, pad) for row in rows]
-    ids, labels, positions = (np.array(column, dtype=np.int32) for column in zip(*filled, strict=True))
+    ids, labels, positions = np.stack(filled, axis=1)
     return Packed(ids, labels, positions, too_long)
 
 
-def _row(row: Sequence[Example], length: int, pad: int) -> tuple[list[int], list[int], list[int]]:
-    ids = [i for example in row for i in example.ids]
+def _columns(row: _Row, pad: int) -> NDArray[np.int32]:
+    """Ids, labels and positions of a row, padded: (3, length)."""
+    ids = [i for example in row.examples for i in example.ids]
     # The first token of a transcript is the target of nothing: what stands before it belongs to another problem.
-    labels = [label for example in row for label in (IGNORED, *example.labels[1:])]
-    positions = [position for example in row for position in range(len(example.ids))]
-    padding = length - len(ids)
+    labels = [label for example in row.examples for label in (IGNORED, *example.labels[1:])]
+    positions = [position for example in row.examples for position in range(len(example.ids))]
     # Position 0 again and again: each padding token is a transcript of its own, seen by nobody.
-    return ids + [pad] * padding, labels + [IGNORED] * padding, positions + [0] * padding
+    padding = row.room
+    return np.array([ids + [pad] * padding, labels + [IGNORED] * padding, positions + [0] * padding], dtype=np.int32)
 
 
 class Rows(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
-    """Packed rows as transformers' Trainer wants them."""
+    """The first `count` packed rows as transformers' Trainer wants them."""
 
-    def __init__(self, packed: Packed) -> None:
-        self.packed = packed
+    def __init__(self, packed: Packed, count: int) -> None:
+        self.packed, self.count = packed, count
 
     def __len__(self) -> int:
-        return len(self.packed)
+        return self.count
 
     def __getitem__(self, row: int) -> dict[str, torch.Tensor]:
         """`input_ids`, `labels`, `position_ids`, each (length,)."""

@@ -1,4 +1,4 @@
-"""GPT-2 students as folders: made from nothing, loaded, saved.
+"""GPT-2 students as folders: made from nothing, loaded, adapted, saved.
 
 In: a Hub name, a folder or `scratch-…`; out: a transformers model whose embeddings fit a `Vocabulary`. A student folder
 holds config.json, model.safetensors (fp16, the one source), tokenizer.json, student.json (style, role, where it comes
@@ -8,15 +8,31 @@ from) and ct2/, the CTranslate2 form made from it, which `solve` runs without to
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedModel, PreTrainedTokenizerFast
+from huggingface_hub import snapshot_download
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import logging
 
+from socratic import vocabulary as vocabularies
+from socratic.config import Lora
 from socratic.errors import ModelError
+from socratic.folders import refuse_pickle
 from socratic.transcript import END, PROBLEM
 from socratic.vocabulary import Vocabulary
 
@@ -26,16 +42,17 @@ SCRATCH = {  # name: (layers, width); heads are 64 wide
     "scratch-18m": (8, 384),
     "scratch-30m": (8, 512),
 }
-HUB_HINT = "give a local folder instead, or start from random weights with scratch-6m, scratch-18m or scratch-30m"
+HUB_HINT = f"give a local folder instead, or start from random weights with {', '.join(SCRATCH)}"
+HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
+FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]  # of a Hub model: never pickled weights, never code
 
 
-def from_scratch(name: str, *, vocabulary: Vocabulary, length: int, dropout: float, seed: int) -> PreTrainedModel:
-    """GPT-2's architecture with random weights.
+def from_scratch(name: str, *, vocabulary: Vocabulary, length: int, dropout: float) -> PreTrainedModel:
+    """GPT-2's architecture with weights drawn from torch's random state.
 
     GELU is the tanh form that torch fuses: the same function as GPT-2's `gelu_new`, several times faster on CPUs.
     """
     layers, width = SCRATCH[name]
-    torch.manual_seed(seed)
     config = GPT2Config(
         vocab_size=vocabulary.size,
         n_positions=length,
@@ -54,40 +71,112 @@ def from_scratch(name: str, *, vocabulary: Vocabulary, length: int, dropout: flo
 
 def pretrained_vocabulary(name: str) -> Vocabulary:
     """The tokenizer of a folder or Hub model, with the marks added. Raises ModelError."""
+    folder = locate(name)
+    if (folder / vocabularies.FILE).is_file():
+        return Vocabulary.load(folder)  # as it is: AutoTokenizer would build GPT-2's own rules around our tokens
     try:
-        return Vocabulary(AutoTokenizer.from_pretrained(name, use_fast=True).backend_tokenizer)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot load the tokenizer of '{name}': {str(error).splitlines()[0]}", hint=HUB_HINT) from error
+        return Vocabulary(AutoTokenizer.from_pretrained(folder, trust_remote_code=False).backend_tokenizer)
+    except Exception as error:  # the libraries raise many kinds
+        raise _broken(name, error) from error
 
 
 def pretrained(name: str, *, vocabulary: Vocabulary) -> PreTrainedModel:
-    """A causal LM from a folder or the Hub, safetensors only, resized for the marks. Raises ModelError."""
-    refuse_pickle(Path(name))
+    """A causal LM from a folder or the Hub, fp32, resized for the marks. Raises ModelError.
+
+    New embeddings are drawn from torch's random state.
+    """
+    folder = locate(name)
     try:
-        model = AutoModelForCausalLM.from_pretrained(name, use_safetensors=True, dtype=torch.float32)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot load '{name}': {str(error).splitlines()[0]}", hint=HUB_HINT) from error
+        with _no_bars():
+            model, report = AutoModelForCausalLM.from_pretrained(
+                folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
+            )
+    except Exception as error:  # the libraries raise many kinds
+        raise _broken(name, error) from error
+    if report["missing_keys"]:  # transformers would fill them with random weights and go on
+        raise _broken(name, f"the weights lack {', '.join(sorted(report['missing_keys'])[:3])}")
     if model.get_input_embeddings().num_embeddings != vocabulary.size:
         model.resize_token_embeddings(vocabulary.size)
     return model
 
 
-def refuse_pickle(folder: Path) -> None:
-    """Raise ModelError where a folder holds pickled weights and no safetensors: pickle runs code."""
-    if not folder.is_dir() or any(folder.glob("*.safetensors")):
-        return
-    pickled = sorted(p.name for kind in ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt") for p in folder.glob(kind))
-    if pickled:
-        raise ModelError(
-            f"{folder} holds pickled weights only ({', '.join(pickled)}), which can run code",
-            hint="convert them to model.safetensors, in a place where you trust them",
-        )
+def locate(name: str) -> Path:
+    """The folder of a model: a local one as it is, a Hub name fetched or from the cache. Raises ModelError."""
+    folder = Path(name).expanduser()
+    if name.startswith("scratch-"):
+        raise ModelError(f"no size '{name}'", hint=f"known: {', '.join(SCRATCH)}")
+    if not folder.is_dir():
+        if not HUB_NAME.fullmatch(name):
+            raise ModelError(f"no model folder at {name}", hint=HUB_HINT)
+        folder = _fetched(name)
+    refuse_pickle(folder)
+    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
+        raise ModelError(f"'{name}' is no whole model: config.json and *.safetensors were expected in {folder}", hint=HUB_HINT)
+    return folder
+
+
+def _fetched(name: str) -> Path:
+    try:
+        return Path(snapshot_download(name, allow_patterns=FETCHED, ignore_patterns=["*/*"]))
+    except (OSError, ValueError) as error:
+        reason = f"'{name}' is no folder here, and the Hub didn't give it: {_line(error)}"
+        raise ModelError(reason, hint=HUB_HINT) from error
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without transformers' bars for reading and writing files of a few megabytes; the one for downloads stays."""
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()
+
+
+def _broken(name: str, error: Exception | str) -> ModelError:
+    return ModelError(f"cannot load '{name}': {_line(error)}", hint=HUB_HINT)
+
+
+def _line(error: Exception | str) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def with_adapters(model: PreTrainedModel, lora: Lora, *, vocabulary: Vocabulary) -> Any:
+    """Low-rank adapters on GPT-2's matrices, everything else frozen but the marks' embeddings, which are new. Raises ModelError.
+
+    The embeddings of tokens and the head are one matrix; peft keeps them one when it is told the tokens, not the matrix.
+    """
+    from peft import LoraConfig, get_peft_model  # slow to import, seldom needed
+
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=["c_attn", "c_proj", "c_fc"],
+        fan_in_fan_out=True,  # GPT-2's Conv1D keeps its matrices transposed
+        trainable_token_indices={"wte": sorted(vocabulary.ids.values())},
+    )
+    try:
+        with warnings.catch_warnings():  # peft asks transformers under an old name
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+            return get_peft_model(model, config)
+    except ValueError as error:
+        hint = "leave `lora` out, or take a GPT-2"
+        raise ModelError(f"no adapters for {type(model).__name__}: {_line(error)}", hint=hint) from error
+
+
+def merged(model: Any) -> PreTrainedModel:
+    """A plain model with the adapters worked into its weights."""
+    plain: PreTrainedModel = model.merge_and_unload()
+    plain.tie_weights()
+    return plain
 
 
 def save(model: PreTrainedModel, folder: Path, *, vocabulary: Vocabulary, about: dict[str, Any]) -> None:
     """Write a student folder; `about` becomes student.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    model.to(torch.float16).save_pretrained(folder)  # type: ignore[arg-type]
+    with _no_bars():
+        model.to(torch.float16).save_pretrained(folder)
     vocabulary.save(folder)
     (folder / "student.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     export_ct2(folder, vocabulary=vocabulary)
@@ -100,9 +189,8 @@ def export_ct2(folder: Path, *, vocabulary: Vocabulary) -> None:
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=vocabulary.tokenizer, bos_token=PROBLEM.name, eos_token=END.name, unk_token=END.name
     )
-    with TemporaryDirectory() as scratch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the converter's own deprecations
-        model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True)
-        model.save_pretrained(scratch)
+    with TemporaryDirectory() as scratch, _no_bars():  # the converter reads the tokenizer through transformers' own files
+        for name in ("config.json", "model.safetensors"):
+            shutil.copy(folder / name, scratch)
         tokenizer.save_pretrained(scratch)
         TransformersConverter(scratch).convert(str(folder / "ct2"), quantization="float16", force=True)

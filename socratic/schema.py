@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from socratic.errors import DataError
 
@@ -97,6 +98,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoding:
+    """How students write: temperature 0 is greedy; without the calculator the solver writes its results itself."""
+
+    temperature: float = 0.0
+    seed: int = 0
+    calculator: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Who wrote a trace: kind is human, teacher, curriculum or student."""
 
@@ -124,24 +134,39 @@ class Trace:
     def from_dict(cls, data: dict[str, Any]) -> Trace:
         """Read the JSON shape. Raises DataError naming what is missing or wrong."""
         try:
-            return cls(
-                problem=Problem(**data["problem"]),
+            trace = cls(
+                problem=_typed(Problem(**data["problem"])),
                 steps=tuple(_step(step) for step in data.get("steps", ())),
                 answer=data.get("answer"),
                 ended=Ended(data["ended"]) if data.get("ended") else None,
-                source=Source(**data.get("source", {"kind": "human", "name": ""})),
+                source=_typed(Source(**data.get("source", {"kind": "human", "name": ""}))),
             )
+            return _typed(trace)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"not a trace: {type(error).__name__}: {error}") from error
 
 
 def _step(data: dict[str, Any]) -> Step:
-    return Step(data["question"], data["solution"], data["answer"], tuple(_check(c) for c in data.get("checks", ())))
+    checks = tuple(_check(c) for c in data.get("checks", ()))
+    return _typed(Step(data["question"], data["solution"], data["answer"], checks))
 
 
 def _check(data: dict[str, Any]) -> Check:
-    operands = tuple(Operand(o["text"], Origin(o["origin"]), o.get("index")) for o in data.get("operands", ()))
-    return Check(data["expression"], data["stated"], data["computed"], Verdict(data["verdict"]), operands)
+    operands = tuple(_typed(Operand(o["text"], Origin(o["origin"]), o.get("index"))) for o in data.get("operands", ()))
+    return _typed(Check(data["expression"], data["stated"], data["computed"], Verdict(data["verdict"]), operands))
+
+
+Value = TypeVar("Value", Problem, Operand, Check, Step, Source, Trace)
+_PLAIN = {"str": (str,), "str | None": (str, type(None)), "int": (int,), "int | None": (int, type(None))}
+
+
+def _typed(value: Value) -> Value:
+    """The value as it is, or TypeError: JSON has numbers where people forget the quotes of an answer."""
+    for place in fields(value):
+        found, types = getattr(value, place.name), _PLAIN.get(str(place.type))
+        if types and not isinstance(found, types):
+            raise TypeError(f"{type(value).__name__}.{place.name}: expected {place.type}, found {found!r:.40}")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,20 +203,25 @@ def read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any] | BrokenLine]]:
     """Yield ("file:line", object) for each line that is not empty; a broken line is a value, the rest goes on.
 
     Reads `.gz` too. Splits on newlines only: `str.splitlines` would break on U+2028, which some texts contain.
+    Raises DataError where there is no file, or the file itself is broken (a `.gz` that was cut off).
     """
     if not path.is_file():
         raise DataError(f"no file at {path}", hint="give the path of a JSONL file, one object a line")
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    with opened as lines:
-        for number, raw in enumerate(lines, 1):
-            if raw.strip():
-                yield f"{path}:{number}", _object(raw, f"{path}:{number}")
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+            for number, raw in enumerate(lines, 1):
+                if raw.strip():
+                    yield f"{path}:{number}", _object(raw, f"{path}:{number}")
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}", hint="get or write the file again") from error
 
 
 def _object(raw: bytes, where: str) -> dict[str, Any] | BrokenLine:
     try:
-        data = json.loads(raw)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        data = json.loads(raw.decode("utf-8-sig"))
+        if b"\\u" in raw:  # half of an emoji, "\ud83d", is text that nobody can encode again
+            json.dumps(data, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:  # ValueError: no JSON, no UTF-8, or an integer of thousands of digits
         return BrokenLine(where, f"expected one JSON object, found text that is no JSON ({error})")
     if not isinstance(data, dict):
         return BrokenLine(where, f"expected one JSON object, found {type(data).__name__}")
@@ -199,13 +229,13 @@ def _object(raw: bytes, where: str) -> dict[str, Any] | BrokenLine:
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
-    """Write one object a line, return how many. The file appears whole or not at all."""
+    """Write one object a line, return how many; compressed for `.gz`. The file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     count = 0
-    with partial.open("w", encoding="utf-8", newline="\n") as out:
+    with gzip.open(partial, "wb") if path.suffix == ".gz" else partial.open("wb") as out:
         for row in rows:
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+            out.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8"))
             count += 1
     partial.replace(path)
     return count

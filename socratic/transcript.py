@@ -6,7 +6,8 @@ traces, inference renders the unfinished one with the same code, so the two cann
 
     <|problem|> She sold <n0> 48 cakes …    problem      read by both
     <|ask|> How many cakes …? <|solve|>     decomposer   its subquestion and its stop mark
-    <n0>/2 <|=|>                            solver       an equation, up to the equals mark
+    <n0>/2 <|=|>                            solver       an equation, up to the equals mark (Solutions.EQUATION)
+    She sold << <n0>/2 <|=|>                solver       a sentence with an equation in it (Solutions.SENTENCE)
     <r0> 24                                 calculator   inserted, not learned (Style.results)
     <|end|>                                 solver       its stop mark
     <|done|>                                decomposer   no further subquestion
@@ -20,6 +21,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from sympy import Rational
 
 from socratic.arithmetic import Expression, Known, Number, evaluate, find_numbers, number_text, number_value, provenance
 from socratic.errors import ExpressionError
@@ -165,8 +168,10 @@ def _reference(number: Number, known: Known) -> Mark | None:
     return None
 
 
-_MARKED = re.compile(r"(?P<before>.*?)<<(?P<expression>[^<>=]*)=(?P<stated>[^<>=]*)>>", re.DOTALL)
-_WORKING = re.compile(r"[\d\s.,$%+\-*/x×÷()=]*=\s*(?P<unit>\$?)\s*$")
+_MARKED = re.compile(r"<<(?P<expression>[^<>=]*)=(?P<stated>[^<>=]*)>>")
+_LEFT_OVER = re.compile(r"<<[^<>]*>>")  # an equation that could not be read
+_WORKING = re.compile(r"\s*+(?P<unit>\$?)\s*+=[\d\s.,$%+\-*/x\u00d7\u00f7()=]*+")  # of the text read backwards
+_OPEN = "<<"  # parts a sentence from the equation in it: "in year 5" is no operand
 
 _Used = frozenset[tuple[Origin, int]]
 
@@ -178,13 +183,13 @@ def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> t
     place, inserted = 0, ""
     for match in _MARKED.finditer(step.solution):
         try:
-            expression = evaluate(match["expression"])
+            expression = evaluate(match["expression"], known.results)
         except ExpressionError:
             continue
         operands = provenance(expression, known, used)
         used |= {(o.origin, o.index) for o in operands if o.index is not None}
-        before = _without_working(_without_result(match["before"], inserted))
-        prefix = tuple(_text_pieces(before, known, style)) if sentence else ()
+        before = _without_working(_without_result(step.solution[place : match.start()], inserted)) if sentence else ""
+        prefix = (*_text_pieces(before, known, style), f" {_OPEN}") if sentence else ()
         equation = _expression_pieces(expression, operands, known, style)
         segments.append(Segment(Role.SOLVER, (*prefix, *equation, EQUALS)))
         segments.append(Segment(Role.CALCULATOR, result_pieces(len(known.results), number_text(expression.value), style)))
@@ -198,29 +203,29 @@ def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> t
 
 def _without_result(text: str, stated: str) -> str:
     """GSM8K repeats the result after its mark, `>>24 clips`; the calculator has inserted it already."""
-    return text.removeprefix(stated) if stated else text
+    return _LEFT_OVER.sub("", text.removeprefix(stated))
 
 
 def _without_working(text: str) -> str:
     """GSM8K writes the expression twice, `48/2 = <<48/2=24>>`; students write it once."""
-    return _WORKING.sub(lambda m: " " + m["unit"], text)
+    match = _WORKING.match(text[::-1])  # backwards, because a search forwards tries every start
+    return f"{text[: len(text) - match.end()]} {match['unit']}" if match else text
 
 
 def _expression_pieces(expression: Expression, operands: Sequence[Operand], known: Known, style: Style) -> Iterator[Piece]:
     """The expression with its operators as single pieces and its operands as references where they have an origin."""
     place = 0
     for leaf, operand in zip(expression.leaves, operands, strict=True):
-        yield from expression.text[place : leaf.start].replace(" ", "")
-        yield from _operand_pieces(leaf.text, operand, known, style)
+        yield from "".join(expression.text[place : leaf.start].split())
+        yield from _operand_pieces(leaf.value, operand, known, style)
         place = leaf.end
-    yield from expression.text[place:].replace(" ", "")
+    yield from "".join(expression.text[place:].split())
 
 
-def _operand_pieces(text: str, operand: Operand, known: Known, style: Style) -> Iterator[Piece]:
+def _operand_pieces(value: Rational, operand: Operand, known: Known, style: Style) -> Iterator[Piece]:
     index, marks = operand.index, NUMBERS if operand.origin is Origin.PROBLEM else RESULTS
-    value = number_value(text)
     if style.numbers is Numbers.DIGITS or index is None or index >= len(marks):
-        yield number_text(value)
+        yield from re.findall(r"[\d.]+|\D", _in_brackets(number_text(value)))
     elif operand.origin is Origin.PROBLEM and known.numbers[index].value != value:
         yield from ("(", NUMBERS[index], "/", "100", ")")  # 0.2 from "20%"
     else:
@@ -250,7 +255,8 @@ def read_solution(turn: Sequence[tuple[Sequence[Piece], str]], rest: Sequence[Pi
     text, results = "", []
     for pieces, result in turn:
         before, expression = _split_expression(pieces, known)
-        text += f"{before} {expression} = <<{expression}={result}>>{result}"
+        unit = "$" if before.endswith("$") else ""
+        text += f"{before.removesuffix('$').rstrip()} {unit}{expression} = {unit}<<{expression}={result}>>{result}"
         results.append(result)
         try:
             known = known.having(number_value(result))
@@ -260,12 +266,19 @@ def read_solution(turn: Sequence[tuple[Sequence[Piece], str]], rest: Sequence[Pi
 
 
 def _split_expression(pieces: Sequence[Piece], known: Known) -> tuple[str, str]:
-    """(text before, expression): the expression is the longest tail of arithmetic signs, digits and references."""
+    """(text before, expression): what the last `<<` parts, else the longest tail of arithmetic signs, digits, references."""
+    for index in reversed(range(len(pieces))):
+        before, opened, after = str(pieces[index]).rpartition(_OPEN) if isinstance(pieces[index], str) else ("", "", "")
+        if opened:
+            return _plain((*pieces[:index], before.rstrip()), known), _expression((after, *pieces[index + 1 :]), known)
     start = len(pieces)
     while start and (isinstance(pieces[start - 1], Mark) or re.fullmatch(r"[\d.+\-*/()%]+", str(pieces[start - 1]).strip())):
         start -= 1
-    expression = "".join(_value(p, known, bracket=True) if isinstance(p, Mark) else p.strip() for p in pieces[start:])
-    return _plain(pieces[:start], known), expression
+    return _plain(pieces[:start], known), _expression(pieces[start:], known)
+
+
+def _expression(pieces: Iterable[Piece], known: Known) -> str:
+    return "".join(_value(piece, known, bracket=True) if isinstance(piece, Mark) else piece.strip() for piece in pieces)
 
 
 def _plain(pieces: Iterable[Piece], known: Known) -> str:
@@ -286,5 +299,10 @@ def _value(mark: Mark, known: Known, *, bracket: bool) -> str:
         return number_text(number.value) if bracket else number.text
     if mark in RESULTS and RESULTS.index(mark) < len(known.results):
         text = number_text(known.results[RESULTS.index(mark)])
-        return f"({text})" if bracket and ("/" in text or text.startswith("-")) else text
+        return _in_brackets(text) if bracket else text
     return mark.name
+
+
+def _in_brackets(number: str) -> str:
+    """A fraction or a negative number as an operand: `3/(10/3)` is not `3/10/3`."""
+    return f"({number})" if "/" in number or number.startswith("-") else number

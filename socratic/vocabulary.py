@@ -7,6 +7,7 @@ in by id alone. Works over any `tokenizer.json` (own or GPT-2's). Knows nothing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
@@ -18,6 +19,7 @@ from socratic.errors import ModelError
 from socratic.transcript import MARKS, Mark, Piece, Segment
 
 FILE = "tokenizer.json"
+_NAMES = re.compile("|".join(re.escape(mark.name) for mark in MARKS))
 
 
 class Vocabulary:
@@ -29,7 +31,8 @@ class Vocabulary:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self.tokenizer = tokenizer
-        self.ids = {mark: tokenizer.token_to_id(mark.name) for mark in MARKS}
+        by_name = tokenizer.get_vocab()
+        self.ids = {mark: by_name[mark.name] for mark in MARKS}
 
     @classmethod
     def load(cls, folder: Path) -> Vocabulary:
@@ -37,11 +40,12 @@ class Vocabulary:
         try:
             return cls(Tokenizer.from_file(str(folder / FILE)))
         except Exception as error:  # the library raises bare Exceptions
-            raise ModelError(f"no readable {FILE} in {folder} ({error})", hint="give a folder that `socratic train` wrote") from error
+            hint = "give a folder that `socratic train` wrote"
+            raise ModelError(f"no readable {FILE} in {folder} ({error})", hint=hint) from error
 
     @classmethod
     def learn(cls, texts: Iterable[str], *, size: int) -> Vocabulary:
-        """Learn a byte-level BPE of `size` tokens, marks included."""
+        """Learn a byte-level BPE of `size` tokens, marks included; fewer where the texts hold no more."""
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -49,7 +53,8 @@ class Vocabulary:
         tokenizer.decoder = decoders.ByteLevel()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         trainer = trainers.BpeTrainer(vocab_size=size - len(MARKS), initial_alphabet=alphabet, show_progress=False)
-        tokenizer.train_from_iterator(texts, trainer)
+        # A mark's name must not be learned as text: the mark would take over the id, and text would become a mark.
+        tokenizer.train_from_iterator((_NAMES.sub(" ", text) for text in texts), trainer)
         return cls(tokenizer)
 
     def save(self, folder: Path) -> None:
@@ -70,7 +75,7 @@ class Vocabulary:
     @cached_property
     def tokens(self) -> list[str]:
         """Token strings by id, as engines that speak in strings want them."""
-        return [self.tokenizer.id_to_token(i) for i in range(self.size)]
+        return [self.tokenizer.id_to_token(i) or "" for i in range(self.size)]
 
     def encode(self, pieces: Sequence[Piece]) -> list[int]:
         """Token ids of pieces; each text piece is encoded by itself and the ids are joined."""

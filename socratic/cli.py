@@ -1,0 +1,312 @@
+"""The command `socratic`: each verb parses, calls one function, prints one summary.
+
+Results go to stdout, everything else to stderr. Exit code 0: done; 2: the user's input; 1: the work failed. Heavy modules
+are imported by the verb that needs them. Knows nothing that the library does not also offer to Python.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from socratic import __version__
+from socratic.errors import DataError, SocraticError, UsageError
+from socratic.schema import Badge, Decoding, Step, Trace
+
+EXAMPLE = "Nora picked 24 plums. She gave 9 plums to her brother and then picked 13 more. How many plums does Nora have now?"
+
+app = typer.Typer(
+    help="Two small language models that reason step by step, in the open.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Benchmark data: what is known, and downloads.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+stderr = Console(stderr=True, highlight=False)
+
+
+def main() -> None:
+    """Run the command; a SocraticError becomes message, hint and exit code."""
+    try:
+        app()
+    except SocraticError as error:
+        _complain(error)
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        sys.stderr.close()
+        raise SystemExit(0) from None
+
+
+def _complain(error: SocraticError) -> None:
+    stderr.print(Text(f"error: {error}", style="red"), soft_wrap=True)
+    if error.hint:
+        stderr.print(Text(f"hint: {error.hint}"), soft_wrap=True)
+
+
+class EngineName(StrEnum):
+    """What runs the students."""
+
+    CT2 = "ct2"
+    TORCH = "torch"
+
+
+class Role(StrEnum):
+    """What a student is trained for."""
+
+    DECOMPOSER = "decomposer"
+    SOLVER = "solver"
+    UNIFIED = "unified"
+
+
+Model = Annotated[str, typer.Option(help="The shipped pair, 'default', or the folder of another.")]
+Engine = Annotated[EngineName, typer.Option(help="ct2 is light and fast; torch needs the extra [train].")]
+Steps = Annotated[int, typer.Option(min=1, max=50, help="Most steps of a trace.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of every random choice.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of benchmark data; else $SOCRATIC_DATA, else the user's cache.")]
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Two small language models that reason step by step, in the open."""
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command(epilog='Example: socratic solve "Tom has 3 bags of 12 apples. How many apples does he have?"')
+def solve(
+    question: Annotated[str | None, typer.Argument(help="A word problem; without it, one a line from stdin.")] = None,
+    model: Model = "default",
+    samples: Annotated[int, typer.Option(min=1, max=200, help="Sample so many traces and vote.")] = 1,
+    seed: Seed = 0,
+    max_steps: Steps = 10,
+    no_calculator: Annotated[bool, typer.Option("--no-calculator", help="The solver writes its own results.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each trace as one line of JSON.")] = False,
+    engine: Engine = EngineName.CT2,
+) -> None:
+    """Solve a word problem step by step, each step's arithmetic checked."""
+    from socratic.orchestrator import Orchestrator
+
+    questions = [question] if question is not None else list(_stdin_lines())
+    orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps)
+    decoding = Decoding(seed=seed, calculator=not no_calculator)
+    faults = 0
+    for number, text in enumerate(questions, 1):
+        try:
+            _solve_one(orchestrator, text, samples, decoding, as_json)
+        except UsageError as error:
+            if len(questions) == 1:
+                raise
+            faults += 1
+            _complain(UsageError(f"line {number}: {error}", hint=error.hint))
+    if faults:
+        raise UsageError(f"{faults} of {len(questions)} lines could not be used; the others are solved")
+
+
+def _stdin_lines() -> Iterator[str]:
+    if sys.stdin.isatty():
+        raise UsageError("no question was given", hint=f'socratic solve "{EXAMPLE}"')
+    lines = [line for line in sys.stdin.buffer.read().decode("utf-8", errors="replace").split("\n") if line.strip()]
+    if not lines:
+        raise UsageError("stdin held no question", hint="one problem a line is read")
+    yield from lines
+
+
+def _solve_one(orchestrator: Orchestrator, question: str, samples: int, decoding: Decoding, as_json: bool) -> None:  # type: ignore[name-defined] # noqa: F821
+    from socratic.orchestrator import as_text
+
+    if samples > 1:
+        vote = orchestrator.vote(question, samples=samples, decoding=decoding)
+        traces, note = iter([vote.trace]), f"{vote.agreeing} of {vote.samples} sampled traces agree"
+    else:
+        traces, note = orchestrator.stream(question, decoding), ""
+    if as_json:
+        print(json.dumps(list(traces)[-1].to_dict(), ensure_ascii=False), flush=True)
+    elif sys.stdout.isatty():
+        _show(traces)
+    else:
+        print(as_text(list(traces)[-1]), flush=True)
+    if note:
+        stderr.print(note)
+
+
+_COLORS = {Badge.VERIFIED: "green", Badge.UNGROUNDED: "yellow", Badge.WRONG: "red", Badge.UNCHECKABLE: "yellow"}
+
+
+def _show(traces: Iterable[Trace]) -> None:
+    """Print steps as they come."""
+    from socratic.orchestrator import ending
+
+    console, shown = Console(highlight=False), 0
+    for trace in traces:
+        for step in trace.steps[shown:]:
+            console.print(*_step_lines(shown + 1, step), sep="\n")
+            shown += 1
+    console.print(Text(ending(trace), style="bold"))
+
+
+def _step_lines(number: int, step: Step) -> tuple[Text, Text]:
+    from socratic.arithmetic import badge
+    from socratic.orchestrator import plain
+
+    mark = badge(step.checks)
+    solution = Text.assemble("   ", plain(step.solution), "   ", (mark.value, _COLORS[mark]))
+    return Text(f"{number}. {step.question}", style="cyan"), solution
+
+
+@app.command(epilog="Example: socratic evaluate svamp --limit 100")
+def evaluate(
+    problems: Annotated[str, typer.Argument(help="A benchmark (svamp, gsm8k, …) or a JSONL with question and answer.")],
+    split: Annotated[str, typer.Option(help="Of a benchmark; by default the one that papers report.")] = "",
+    model: Model = "default",
+    limit: Annotated[int, typer.Option(min=1, help="Only the first N problems.")] = 1_000_000,
+    out: Annotated[Path, typer.Option(help="Folder for predictions and report.")] = Path("runs/evaluate"),
+    max_steps: Steps = 10,
+    batch_size: Annotated[int, typer.Option(min=1, max=1024)] = 32,
+    data: Data = None,
+    engine: Engine = EngineName.CT2,
+) -> None:
+    """Accuracy with its 95 % interval, with and without the calculator; every prediction is kept."""
+    from socratic import evaluate as evaluation
+    from socratic.orchestrator import Orchestrator
+
+    chosen, faults = _problems(problems, split, data)
+    orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
+    for calculator in (True, False):
+        place = out / f"{Path(problems).stem}-{'calculator' if calculator else 'bare'}"
+        decoding = Decoding(calculator=calculator)
+        with _Running(len(chosen[:limit])) as running:
+            report = evaluation.evaluate(
+                lambda many, decoding=decoding: orchestrator.solve_each(many, decoding),
+                chosen[:limit],
+                model=model,
+                calculator=calculator,
+                predictions=place.with_suffix(".jsonl"),
+                progress=running.add,
+            )
+        place.with_suffix(".json").write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
+        print(evaluation.as_line(report), flush=True)
+    stderr.print(f"predictions and reports: {out}")
+    if faults:
+        raise DataError(f"{faults} broken lines of {problems} were left out; the others are evaluated")
+
+
+REPORTED = {"gsm8k": "test", "gsm8k-socratic": "test", "svamp": "all", "strategyqa": "dev", "mawps": "train"}
+
+
+def _problems(name: str, split: str, data: Path | None) -> tuple[list, int]:  # type: ignore[type-arg]
+    from socratic import benchmarks
+
+    if name.endswith((".jsonl", ".jsonl.gz")):
+        problems, broken = benchmarks.read_problems(Path(name))
+        for line in broken:
+            _complain(DataError(f"{line.where}: {line.reason}"))
+        return problems, len(broken)
+    return benchmarks.problems(name, split or REPORTED.get(name, ""), data=data), 0
+
+
+class _Running:
+    """A progress bar with the accuracy so far."""
+
+    def __init__(self, total: int) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        figures = TextColumn("{task.completed}/{task.total}  {task.fields[right]} right")
+        self.progress = Progress(BarColumn(), figures, TimeRemainingColumn(), console=stderr, transient=True)
+        self.task = self.progress.add_task("", total=total, right=0)
+        self.right = 0
+
+    def __enter__(self) -> _Running:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def add(self, graded: Graded) -> None:  # type: ignore[name-defined] # noqa: F821
+        self.right += graded.correct
+        self.progress.update(self.task, advance=1, right=self.right)
+
+
+@app.command(epilog="Example: socratic train solver --config experiments/smoke.yaml --out runs/smoke-solver")
+def train(
+    role: Annotated[Role, typer.Argument(help="Which student.")],
+    config: Annotated[Path, typer.Option(help="An experiment file (YAML).")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/<file>-<role>. A stopped run goes on.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Overrides the file's.")] = None,
+    data: Data = None,
+) -> None:
+    """Train a student. Needs the extra [train]."""
+    from socratic import config as settings
+
+    chosen = settings.load(settings.TrainConfig, config)
+    if seed is not None:
+        chosen = chosen.model_copy(update={"seed": seed})
+    try:
+        from socratic.dataset import Training
+        from socratic.train import train as run_training
+    except ModuleNotFoundError as error:
+        raise UsageError(f"training needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
+    folder = run_training(chosen, Training(role.value), out or Path("runs") / f"{config.stem}-{role.value}", data=data)
+    print(folder)
+
+
+@app.command(epilog="Example: socratic curriculum --n 3 --seed 7")
+def curriculum(
+    n: Annotated[int, typer.Option(min=1, help="Problems to draw.")] = 3,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(help="Write traces as JSONL instead of printing them.")] = None,
+    check: Annotated[list[Path] | None, typer.Option(help="Check files of families instead; may be repeated.")] = None,
+) -> None:
+    """Draw problems with verified traces from the families, or check families."""
+    from socratic import curriculum as teacher
+    from socratic.orchestrator import as_text
+    from socratic.schema import write_jsonl
+
+    if check:
+        faults = teacher.check_files(check)
+        for fault in faults:
+            print(f"{fault.where} {fault.family}: {fault.reason}")
+        if faults:
+            raise UsageError(f"{len(faults)} faults in {len(check)} files", hint="socratic/curriculum/FORMAT.md has the format")
+        print("no faults")
+        return
+    traces = teacher.draw_many(teacher.load_families(), n, seed)
+    if out:
+        print(f"{write_jsonl(out, (trace.to_dict() for trace in traces))} traces in {out}")
+        return
+    for trace in traces:
+        print(f"{trace.problem.question}\n{as_text(trace)}\n")
+
+
+@data_app.command("download", epilog="Example: socratic data download gsm8k svamp strategyqa")
+def data_download(names: Annotated[list[str], typer.Argument(help="gsm8k, svamp, strategyqa")]) -> None:
+    """Fill the user's cache from pinned public addresses, sha256 checked."""
+    from socratic import benchmarks, downloads
+
+    for path in downloads.download(names, cache=benchmarks.cache_folder()):
+        print(path)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """The benchmarks that are known, with their splits."""
+    from socratic import benchmarks
+
+    for name in benchmarks.names():
+        print(f"{name}: {', '.join(benchmarks.splits(name))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The transformers engine: any causal LM, on a CPU or a GPU.
+
+In: a student folder. Out: completions. Prompts are padded on the left with positions from the mask; without them GPT-2's
+argmax changes. Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from socratic import models
+from socratic.engines import Prompt
+from socratic.schema import Decoding
+from socratic.vocabulary import Vocabulary
+
+
+class TorchEngine:
+    """A transformers model over one student's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.vocabulary = Vocabulary.load(folder)
+        self.model = models.pretrained(str(folder), vocabulary=self.vocabulary).to(self.device).eval()
+        self.context = int(self.model.config.max_position_embeddings)
+
+    def complete(
+        self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
+    ) -> list[list[int]]:
+        """See `Engine.complete`; one prompt after another differs in banned tokens, so each has a row of a mask."""
+        torch.manual_seed(decoding.seed)
+        width = max(len(prompt.ids) for prompt in prompts)
+        ids = torch.tensor([[0] * (width - len(p.ids)) + list(p.ids) for p in prompts], device=self.device)  # (B, T)
+        mask = torch.tensor([[0] * (width - len(p.ids)) + [1] * len(p.ids) for p in prompts], device=self.device)
+        forbidden = torch.zeros(len(prompts), self.vocabulary.size, dtype=torch.bool, device=self.device)
+        for row, prompt in enumerate(prompts):
+            forbidden[row, sorted(prompt.banned)] = True
+        with torch.inference_mode():
+            written = self._generate(ids, mask, forbidden, stop, max_tokens, decoding.temperature)
+        return [_until(row, stop) for row in written.tolist()]
+
+    def _generate(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        forbidden: torch.Tensor,
+        stop: frozenset[int],
+        max_tokens: int,
+        temperature: float,
+    ) -> torch.Tensor:
+        """Tokens (B, N): greedy or sampled, until every row has stopped."""
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        cache, chosen, ends = None, ids, torch.tensor(sorted(stop), device=self.device)
+        written = ids.new_empty(len(ids), 0)
+        while written.shape[1] < max_tokens and not torch.isin(written, ends).any(1).all():
+            out = self.model(
+                input_ids=chosen, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
+            )
+            cache, logits = out.past_key_values, out.logits[:, -1].float()  # (B, V)
+            logits = logits.masked_fill(forbidden, float("-inf"))
+            chosen = self._choose(logits, temperature)  # (B, 1)
+            written = torch.cat([written, chosen], 1)
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
+            positions = positions[:, -1:] + 1
+        return written
+
+    @staticmethod
+    def _choose(logits: torch.Tensor, temperature: float) -> torch.Tensor:
+        if not temperature:
+            return logits.argmax(-1, keepdim=True)
+        return torch.multinomial((logits / temperature).softmax(-1), 1)
+
+
+def _until(ids: list[int], stop: frozenset[int]) -> list[int]:
+    end = next((place for place, i in enumerate(ids) if i in stop), len(ids) - 1)
+    return ids[: end + 1]

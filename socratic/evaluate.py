@@ -1,0 +1,105 @@
+"""A reasoner over problems → `Report`, and every prediction kept.
+
+In: a callable from problems to traces, problems with gold answers. Out: a `Report` (accuracy with Wilson interval, badges,
+time) and one JSONL line per problem, written as they come. Knows nothing of models, files of benchmarks, or terminals.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from socratic.answers import same_answer
+from socratic.arithmetic import badge
+from socratic.errors import DataError
+from socratic.schema import Problem, Report, Trace
+
+Z95 = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
+Reasoner = Callable[[Sequence[Problem]], Iterator[Trace]]
+
+
+def wilson(correct: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share, as scipy's `binomtest(...).proportion_ci(method="wilson")`, which the core lacks.
+
+    >>> tuple(round(bound, 3) for bound in wilson(20, 100))
+    (0.133, 0.289)
+    """
+    if n == 0:
+        return 0.0, 1.0
+    share, z2 = correct / n, Z95**2 / n
+    middle = (share + z2 / 2) / (1 + z2)
+    half = Z95 / (1 + z2) * math.sqrt(share * (1 - share) / n + z2 / (4 * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One prediction and whether it is right."""
+
+    trace: Trace
+    correct: bool
+
+
+def grade(trace: Trace) -> bool:
+    """Whether a trace's answer is the gold one; a problem without gold answer is a DataError."""
+    if trace.problem.answer is None:
+        raise DataError(f"problem '{trace.problem.id}' has no gold answer", hint="evaluation needs `answer` in every line")
+    return same_answer(trace.answer, trace.problem.answer)
+
+
+def evaluate(
+    reason: Reasoner,
+    problems: Sequence[Problem],
+    *,
+    model: str,
+    calculator: bool,
+    predictions: Path,
+    progress: Callable[[Graded], None] = lambda graded: None,
+) -> Report:
+    """Solve, grade, and write each prediction as soon as it is there."""
+    if not problems:
+        raise DataError("there are no problems to evaluate on", hint="check --limit and the file")
+    started, graded = time.monotonic(), list[Graded]()
+    predictions.parent.mkdir(parents=True, exist_ok=True)
+    with predictions.open("w", encoding="utf-8") as out:
+        for trace in reason(problems):
+            graded.append(Graded(trace, grade(trace)))
+            out.write(json.dumps({"correct": graded[-1].correct, **trace.to_dict()}, ensure_ascii=False) + "\n")
+            out.flush()
+            progress(graded[-1])
+    return _report(graded, model, calculator, time.monotonic() - started)
+
+
+def _report(graded: Sequence[Graded], model: str, calculator: bool, seconds: float) -> Report:
+    correct = sum(g.correct for g in graded)
+    low, high = wilson(correct, len(graded))
+    first = graded[0].trace.problem
+    return Report(
+        dataset=f"{first.dataset} {first.split}".strip(),
+        model=model,
+        calculator=calculator,
+        n=len(graded),
+        correct=correct,
+        low=low,
+        high=high,
+        unanswered=sum(g.trace.answer is None for g in graded),
+        seconds=round(seconds, 1),
+        badges=dict(Counter(badge(step.checks).value for g in graded for step in g.trace.steps)),
+        versions={name: version(name) for name in ("socratic-cot", "ctranslate2", "tokenizers", "sympy")},
+    )
+
+
+def as_line(report: Report) -> str:
+    """One readable line."""
+    calculator = "with" if report.calculator else "without"
+    return (
+        f"{report.dataset}, {calculator} calculator: {100 * report.accuracy:.1f} %"
+        f"  (95 % interval {100 * report.low:.1f} to {100 * report.high:.1f}; {report.correct} of {report.n};"
+        f" {report.unanswered} without an answer; {report.seconds:.0f} s)"
+    )

@@ -1,0 +1,159 @@
+"""One run of transformers' Trainer: loss only where the role writes, one progress bar, one log.
+
+In: a model, `Packed` rows, a `TrainConfig`, a run folder. Out: the model's weights, changed in place; `checkpoints/` and
+log.jsonl in the run folder. Goes on from the last whole checkpoint. Knows nothing of traces, roles or vocabularies.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.nn.functional import cross_entropy, pad
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from socratic.config import TrainConfig
+from socratic.dataset import IGNORED, Packed, Rows
+from socratic.errors import ConfigError
+
+GATHERED = 512  # supervised positions are padded to a multiple of this: CPUs compile kernels anew for each shape
+
+
+def fit(model: Any, packed: Packed, settings: TrainConfig, run: Path) -> None:
+    """Train `model` on the rows in their packed order, epoch by epoch."""
+    whole_steps = len(packed) // settings.rows * settings.rows  # every step has the same shape; the last few rows stay out
+    bar = Bar(run / "log.jsonl", tokens_per_step=settings.rows * settings.length)
+    trainer = SupervisedTrainer(
+        model=model,
+        args=_arguments(settings, run / "checkpoints"),
+        train_dataset=Rows(packed, whole_steps or len(packed)),
+        callbacks=[bar],
+    )
+    trainer.remove_callback(PrinterCallback)
+    with bar.progress:
+        trainer.train(resume_from_checkpoint=last_checkpoint(run / "checkpoints"))
+
+
+def _arguments(settings: TrainConfig, checkpoints: Path) -> TrainingArguments:
+    if settings.rows % settings.accumulate:
+        raise ConfigError(f"{settings.rows} rows do not fall into {settings.accumulate} equal parts", hint="change `accumulate`")
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        per_device_train_batch_size=settings.rows // settings.accumulate,
+        gradient_accumulation_steps=settings.accumulate,
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=settings.warmup_steps,
+        weight_decay=settings.weight_decay,
+        adam_beta2=0.95,
+        optim="adamw_torch_fused",
+        bf16=settings.precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),
+        save_steps=settings.save_steps,
+        save_total_limit=1,
+        logging_steps=settings.log_steps,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+    )
+    arguments._n_gpu = 1  # several would mean DataParallel, which splits rows behind compute_loss's back
+    return arguments
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The latest whole checkpoint: trainer_state.json is written last, a save that was cut off lacks it."""
+    whole = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
+    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
+
+
+class SupervisedTrainer(Trainer):  # type: ignore[misc]  # transformers is not typed for mypy
+    """Rows in their packed order, and logits computed only where there is a loss."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.model_accepts_loss_kwargs = True  # so that it counts the supervised tokens of a whole step
+
+    def _get_train_sampler(self, *_: Any) -> torch.utils.data.Sampler[int]:
+        return torch.utils.data.SequentialSampler(self.train_dataset)
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Cross-entropy summed over this part's supervised tokens, over those of the whole step.
+
+        The model is called as itself, so autocast and adapters, which wrap its forward, stay in force. Without a cache:
+        with one, transformers no longer sees from the positions where a transcript begins.
+        """
+        places, targets = supervised(inputs["labels"])
+        with head_reads_only(places, self.model.get_output_embeddings()):
+            logits = model(input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False).logits  # (N, V)
+        loss: torch.Tensor = cross_entropy(logits.float(), targets, ignore_index=IGNORED, reduction="sum") / num_items_in_batch
+        return loss
+
+
+def supervised(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of labels (B, T): the flat places (N,) whose next token carries loss, and these tokens (N,).
+
+    N is padded to a multiple of GATHERED; the padding's targets are IGNORED.
+    """
+    following = pad(labels[:, 1:], (0, 1), value=IGNORED).reshape(-1)  # (B * T,)
+    places = (following != IGNORED).nonzero().squeeze(1)
+    padding = -len(places) % GATHERED
+    targets = torch.cat([following[places], following.new_full((padding,), IGNORED)])
+    return torch.cat([places, places.new_zeros(padding)]), targets
+
+
+@contextmanager
+def head_reads_only(places: torch.Tensor, head: torch.nn.Module) -> Iterator[None]:
+    """Inside, the head gets hidden states (N, D) at flat `places` in place of all (B, T, D): a third of the work, or less."""
+    hook = head.register_forward_pre_hook(lambda _, given: (given[0].reshape(-1, given[0].shape[-1])[places],))
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+class Bar(TrainerCallback):  # type: ignore[misc]
+    """Progress bar with loss, tokens per second and time left; the same figures as lines of a log."""
+
+    def __init__(self, log: Path, *, tokens_per_step: int) -> None:
+        self.log, self.tokens_per_step = log, tokens_per_step
+        columns = (TextColumn("training"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} steps"))
+        figures = (TextColumn("loss {task.fields[loss]:.3f}  {task.fields[pace]:,.0f} tokens/s"), TimeRemainingColumn())
+        self.progress = Progress(*columns, *figures, console=Console(stderr=True))
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Open the bar, and take the steps out of the log that are done again after a checkpoint."""
+        self.task = self.progress.add_task("", total=state.max_steps, completed=state.global_step, loss=float("nan"), pace=0.0)
+        self.since, self.step = time.monotonic(), state.global_step
+        rows = self.log.read_text(encoding="utf-8").splitlines(keepends=True) if self.log.exists() else []
+        kept = [row for row in rows if json.loads(row)["step"] <= state.global_step]
+        self.log.write_text("".join(kept), encoding="utf-8")
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Move the bar."""
+        self.progress.update(self.task, completed=state.global_step)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any
+    ) -> None:
+        """Show the figures and write them down."""
+        if "loss" not in logs:
+            return  # the summary at the end
+        now = time.monotonic()
+        pace = (state.global_step - self.step) * self.tokens_per_step / max(now - self.since, 1e-9)
+        self.since, self.step = now, state.global_step
+        self.progress.update(self.task, loss=logs["loss"], pace=pace)
+        row = {"step": state.global_step, "loss": logs["loss"], "rate": logs["learning_rate"], "tokens_per_s": round(pace)}
+        with self.log.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(row) + "\n")

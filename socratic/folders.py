@@ -1,0 +1,69 @@
+"""What lies in a model's folder, checked before anything loads it.
+
+In: "default", or the path of a pair (decomposer/ and solver/) or of one unified student. Out: `StudentFolder`s, each with
+its style. Half a folder, or pickled weights without safetensors, is a ModelError. Knows neither torch nor CTranslate2.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from socratic.errors import ModelError
+from socratic.transcript import Numbers, Results, Solutions, Style
+
+PAIRS = Path(__file__).parent / "pairs"  # shipped inside the package
+NEEDED = ("config.json", "model.safetensors", "tokenizer.json", "student.json")
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+
+
+@dataclass(frozen=True, slots=True)
+class StudentFolder:
+    """One student on disk."""
+
+    path: Path
+    style: Style
+
+    @property
+    def ct2(self) -> Path:
+        """Its CTranslate2 form; may be absent."""
+        return self.path / "ct2"
+
+
+def find_pair(name: str) -> tuple[StudentFolder, StudentFolder]:
+    """The decomposer's and the solver's folder; a unified student is both. Raises ModelError."""
+    root = PAIRS / "default" if name == "default" else Path(name)
+    if not root.is_dir():
+        raise ModelError(f"no model folder at {root}", hint="give a folder that `socratic train` wrote, or 'default'")
+    if (root / "decomposer").is_dir() or (root / "solver").is_dir():
+        return read_student(root / "decomposer"), read_student(root / "solver")
+    student = read_student(root / "student" if (root / "student").is_dir() else root)
+    return student, student
+
+
+def read_student(path: Path) -> StudentFolder:
+    """Check a student's folder and read its style. Raises ModelError naming what is missing."""
+    refuse_pickle(path)
+    missing = [name for name in NEEDED if not (path / name).is_file()]
+    if missing:
+        raise ModelError(f"{path} lacks {', '.join(missing)}", hint="give a whole folder, as `socratic train` writes it")
+    try:
+        style = json.loads((path / "student.json").read_text(encoding="utf-8"))["style"]
+        return StudentFolder(
+            path, Style(Numbers(style["numbers"]), Solutions(style["solutions"]), Results(style["results"]))
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path / 'student.json'} names no known style ({error})") from error
+
+
+def refuse_pickle(folder: Path) -> None:
+    """Raise ModelError where a folder holds pickled weights and no safetensors: pickle runs code."""
+    if not folder.is_dir() or any(folder.glob("*.safetensors")):
+        return
+    pickled = sorted(path.name for kind in PICKLED for path in folder.glob(kind))
+    if pickled:
+        raise ModelError(
+            f"{folder} holds pickled weights only ({', '.join(pickled)}), which can run code",
+            hint="convert them to model.safetensors, in a place where you trust them",
+        )

@@ -1,0 +1,141 @@
+"""Which traces a student learns from.
+
+In: a `TrainConfig`'s sources, the style, the role, a data folder. Out: `Mix`: the traces in training order, and how many
+were used and refused, by reason. Test problems are an error and validation problems are left out, whatever file they come
+in. Knows nothing of tokens, models or run folders.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from socratic import benchmarks, curriculum
+from socratic.answers import same_answer
+from socratic.arithmetic import Known, badge, check_solution, number_text
+from socratic.config import DataSource, TrainConfig
+from socratic.dataset import Training
+from socratic.errors import DataError
+from socratic.schema import Badge, BrokenLine, Ended, Problem, Step, Trace, read_jsonl
+from socratic.transcript import Solutions, Style
+
+TEST_WORDS = frozenset({"test", "dev", "all"})  # in a dataset's or split's name; SVAMP's "all" holds its test problems
+
+
+class Refused(StrEnum):
+    """Why a trace is not trained on."""
+
+    UNFINISHED = "unfinished"
+    VALIDATION = "in the validation slice"
+    WRONG_STEP = "wrong or unreadable equation"
+    UNGROUNDED = "an operand of a curriculum equation comes from nowhere"
+    NO_STEP = "no step that computes"
+    NO_QUESTION = "a step without a subquestion"
+    WRONG_ANSWER = "last result is not the answer"
+    STEPS = "fewer or more steps than the source asks for"
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Traces in training order; `used` counts them by data set, `refused` by reason."""
+
+    traces: list[Trace]
+    used: Counter[str]
+    refused: Counter[Refused]
+
+
+def training_mix(settings: TrainConfig, style: Style, training: Training, *, data: Path | None) -> Mix:
+    """Read all sources: shuffled by the seed, or with fewer steps first. Raises DataError."""
+    mix = Mix([], Counter(), Counter())
+    for source in settings.data:
+        for trace in _read(source, data):
+            kept = _wanted(trainable(trace, style, training), source)
+            if isinstance(kept, Refused):
+                mix.refused[kept] += 1
+            else:
+                mix.used[kept.problem.dataset] += source.repeat
+                mix.traces.extend([kept] * source.repeat)
+    if not mix.traces:
+        reasons = "; ".join(f"{count}: {reason}" for reason, count in mix.refused.most_common())
+        raise DataError(f"no trace is left to learn from ({reasons or 'the sources are empty'})", hint="look at `data`")
+    random.Random(settings.seed).shuffle(mix.traces)
+    if settings.order == "easy_first":
+        mix.traces.sort(key=lambda trace: len(trace.steps))
+    return mix
+
+
+def _wanted(kept: Trace | Refused, source: DataSource) -> Trace | Refused:
+    fewest, most = source.steps
+    return kept if isinstance(kept, Refused) or fewest <= len(kept.steps) <= most else Refused.STEPS
+
+
+def _read(source: DataSource, data: Path | None) -> Iterator[Trace]:
+    if source.curriculum:
+        families, _ = curriculum.held_out(curriculum.load_families())
+        traces = curriculum.draw_many(families, source.curriculum, seed=source.seed)
+    elif source.benchmark:
+        traces = iter(benchmarks.traces(source.benchmark, "train", data=data))
+    else:
+        assert source.traces is not None  # config: exactly one of three
+        traces = _stored(source.traces)
+    for trace in traces:
+        _refuse_test(trace.problem)
+        yield trace
+
+
+def _stored(path: Path) -> Iterator[Trace]:
+    for where, line in read_jsonl(path):
+        if isinstance(line, BrokenLine):
+            raise DataError(f"{line.where}: {line.reason}", hint="training traces must be whole; mend or remove the line")
+        try:
+            yield Trace.from_dict(line)
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from error
+
+
+def _refuse_test(problem: Problem) -> None:
+    if TEST_WORDS & set(re.split(r"[^a-z]+", f"{problem.dataset} {problem.split}".lower())):
+        raise DataError(
+            f"'{problem.id}' is a test problem (dataset '{problem.dataset}', split '{problem.split}')",
+            hint="nothing is trained on test problems; remove them from the source",
+        )
+
+
+def trainable(trace: Trace, style: Style, training: Training) -> Trace | Refused:
+    """The trace as a student learns it, or why not. Equation students skip the steps that compute nothing.
+
+    A solver can do without subquestions, which SVAMP and MAWPS lack but for the last; who writes them can't.
+    """
+    if trace.ended is not Ended.DONE:
+        return Refused.UNFINISHED
+    if trace.problem.dataset in benchmarks.names() and benchmarks.is_validation(trace.problem):
+        return Refused.VALIDATION
+    known, steps = Known.of(trace.problem.question), list[Step]()
+    for step in trace.steps:
+        checks, known = check_solution(step.solution, known)
+        if checks and badge(checks) in (Badge.WRONG, Badge.UNCHECKABLE):
+            return Refused.WRONG_STEP
+        if badge(checks) is Badge.UNGROUNDED and trace.source.kind == "curriculum":
+            return Refused.UNGROUNDED  # rounding, mostly: the families can always draw a problem that can be learned
+        if checks or style.solutions is Solutions.SENTENCE:
+            steps.append(step)
+    if not steps:
+        return Refused.NO_STEP
+    if training is not Training.SOLVER and not all(step.question.strip() for step in steps):
+        return Refused.NO_QUESTION
+    if trace.answer is not None and not _is_answer(known, steps[-1], trace.answer):
+        return Refused.WRONG_ANSWER
+    return Trace(trace.problem, tuple(steps), trace.answer, trace.ended, trace.source)
+
+
+def _is_answer(known: Known, last: Step, answer: str) -> bool:
+    """Whether the last result, or the last step's answer where nothing was computed, is the answer."""
+    try:
+        return same_answer(number_text(known.results[-1]) if known.results else last.answer, answer)
+    except DataError:  # of no kind that can be compared
+        return False

@@ -1,0 +1,220 @@
+"""The lockstep loop: the decomposer asks, the solver answers, every step is checked.
+
+In: questions, and any two students that fit `Asks` and `Solves`. Out: `Trace`s, each with the reason why it ended. Batch
+first: one problem is a batch of one. Knows nothing of models, tokens or files; `from_pretrained` alone asks `students`.
+
+    orchestrator = Orchestrator.from_pretrained("default")
+    print(as_text(orchestrator.solve("Tom has 3 bags of 12 apples. How many apples does he have?")))
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from socratic.answers import same_answer
+from socratic.arithmetic import Known, badge, check_solution, find_numbers, number_text
+from socratic.errors import UsageError
+from socratic.schema import Badge, Decoding, Ended, Problem, Source, Step, Trace
+
+MAX_QUESTION = 4000  # characters; the students' context is far shorter
+
+
+class Asks(Protocol):
+    """A decomposer."""
+
+    def ask(self, traces: Sequence[Trace], decoding: Decoding) -> list[str | Ended]:
+        """For each unfinished trace its next subquestion, or why there is none."""
+        ...
+
+
+class Solves(Protocol):
+    """A solver."""
+
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+        """For each trace a solution to its next subquestion, equations as `<<48/2=24>>`, or why there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What k sampled traces agree on: one trace of the majority, and how many of the k gave its answer."""
+
+    trace: Trace
+    agreeing: int
+    samples: int
+
+
+class Orchestrator:
+    """Runs two students in lockstep."""
+
+    def __init__(
+        self, decomposer: Asks, solver: Solves, *, name: str = "", max_steps: int = 10, batch_size: int = 16
+    ) -> None:
+        self.decomposer, self.solver = decomposer, solver
+        self.name, self.max_steps, self.batch_size = name, max_steps, batch_size
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str = "default", *, engine: str = "ct2", max_steps: int = 10, batch_size: int = 16
+    ) -> Orchestrator:
+        """The shipped pair, or one from a folder. Raises ModelError."""
+        from socratic.students import load_pair
+
+        return cls(*load_pair(name, engine=engine), name=name, max_steps=max_steps, batch_size=batch_size)
+
+    def solve(self, question: str | Problem, decoding: Decoding = Decoding()) -> Trace:
+        """Solve one problem. Raises UsageError where there is none."""
+        return self.solve_many([question], decoding)[0]
+
+    def solve_many(self, questions: Sequence[str | Problem], decoding: Decoding = Decoding()) -> list[Trace]:
+        """Solve problems in batches; order is kept."""
+        return list(self.solve_each(questions, decoding))
+
+    def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = Decoding()) -> Iterator[Trace]:
+        """The same, yielding each batch's traces as soon as it is done."""
+        problems = [as_problem(question) for question in questions]
+        for start in range(0, len(problems), self.batch_size):
+            yield from self._run([self._start(problem) for problem in problems[start : start + self.batch_size]], decoding)
+
+    def stream(self, question: str | Problem, decoding: Decoding = Decoding()) -> Iterator[Trace]:
+        """The trace of one problem after each round of the loop; the last one yielded has ended."""
+        traces = [self._start(as_problem(question))]
+        for round_ in range(self.max_steps + 1):
+            traces = self._advance(traces, replace(decoding, seed=decoding.seed + round_))
+            yield traces[0]
+            if traces[0].ended:
+                return
+
+    def vote(self, question: str | Problem, *, samples: int, temperature: float = 0.7, decoding: Decoding = Decoding()) -> Vote:
+        """Sample k traces, set aside those that did not finish or hold a wrong step, and vote on the rest.
+
+        Self-consistency (Wang et al. 2022) over verified traces; where none is left, all of them vote.
+        """
+        sampled = self.solve_many([question] * samples, replace(decoding, temperature=temperature))
+        sound = [trace for trace in sampled if _is_sound(trace)] or sampled
+        camps: dict[int, list[Trace]] = defaultdict(list)
+        for trace in sound:
+            camps[next((i for i, camp in camps.items() if _agree(camp[0], trace)), len(camps))].append(trace)
+        largest = max(camps.values(), key=len)
+        return Vote(largest[0], len(largest), samples)
+
+    def _start(self, problem: Problem) -> Trace:
+        return Trace(problem, source=Source("student", self.name))
+
+    def _run(self, traces: list[Trace], decoding: Decoding) -> list[Trace]:
+        for round_ in range(self.max_steps + 1):
+            if all(trace.ended for trace in traces):
+                break
+            traces = self._advance(traces, replace(decoding, seed=decoding.seed + round_))
+        return traces
+
+    def _advance(self, traces: list[Trace], decoding: Decoding) -> list[Trace]:
+        """One round for every trace that has not ended: a subquestion, then its solution."""
+        traces = [_end(t, Ended.STEP_LIMIT) if not t.ended and len(t.steps) >= self.max_steps else t for t in traces]
+        live = [place for place, trace in enumerate(traces) if not trace.ended]
+        asked = self.decomposer.ask([traces[place] for place in live], decoding) if live else []
+        questions: dict[int, str] = {}
+        for place, question in zip(live, asked, strict=True):
+            stop = _stop(traces[place], question)
+            if isinstance(question, Ended) or stop:
+                traces[place] = _end(traces[place], stop or Ended.NO_ANSWER)
+            else:
+                questions[place] = question
+        self._answer(traces, questions, decoding)
+        return traces
+
+    def _answer(self, traces: list[Trace], questions: dict[int, str], decoding: Decoding) -> None:
+        if not questions:
+            return
+        solutions = self.solver.solve([traces[place] for place in questions], list(questions.values()), decoding)
+        for (place, question), solution in zip(questions.items(), solutions, strict=True):
+            if isinstance(solution, Ended):
+                traces[place] = _end(traces[place], solution)
+            else:
+                traces[place] = _with_step(traces[place], question, solution)
+
+
+def as_problem(question: str | Problem) -> Problem:
+    """A question as a problem. Raises UsageError for one that is empty, too long, or holds control characters."""
+    problem = question if isinstance(question, Problem) else Problem("question", question.strip())
+    text = problem.question
+    if not text.strip():
+        raise UsageError("the question is empty", hint='give a word problem, e.g. "Tom has 3 bags of 12 apples. How many?"')
+    if len(text) > MAX_QUESTION:
+        raise UsageError(
+            f"the question has {len(text):,} characters, at most {MAX_QUESTION:,} are read", hint="give one word problem at a time"
+        )
+    odd = next((c for c in text if not c.isprintable() and c not in "\n\t\r\u2028\u00a0"), None)
+    if odd:
+        raise UsageError(f"the question holds the control character U+{ord(odd):04X}", hint="give plain text")
+    return problem
+
+
+def _stop(trace: Trace, question: str | Ended) -> Ended | None:
+    """Why a trace ends instead of taking this subquestion, or None."""
+    if isinstance(question, Ended):
+        return question
+    asked = {_bare(step.question) for step in trace.steps}
+    return Ended.REPEATED if _bare(question) in asked else None
+
+
+def _bare(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
+def _end(trace: Trace, why: Ended) -> Trace:
+    """The last step's answer is the trace's; a trace without steps has none, however it ended."""
+    answer = trace.steps[-1].answer if trace.steps else None
+    if why is Ended.DONE and answer is None:
+        why = Ended.NO_ANSWER
+    return replace(trace, ended=why, answer=None if why is Ended.NO_ANSWER else answer)
+
+
+def _with_step(trace: Trace, question: str, solution: str) -> Trace:
+    """The trace with one more step, checked; without any answer in the solution it ends."""
+    known = Known.of(trace.problem.question)
+    for step in trace.steps:
+        _, known = check_solution(step.solution, known)
+    checks, _ = check_solution(solution, known)
+    answer = checks[-1].stated if checks else _last_number(solution)
+    step = Step(question, solution, answer, checks)
+    longer = replace(trace, steps=(*trace.steps, step))
+    return longer if answer else _end(longer, Ended.NO_ANSWER)
+
+
+def _last_number(solution: str) -> str:
+    numbers = find_numbers(solution)
+    return number_text(numbers[-1].value) if numbers else ""
+
+
+def _is_sound(trace: Trace) -> bool:
+    return trace.ended is Ended.DONE and all(badge(step.checks) is not Badge.WRONG for step in trace.steps)
+
+
+def _agree(one: Trace, other: Trace) -> bool:
+    return one.answer == other.answer or (one.answer is not None and same_answer(other.answer, one.answer))
+
+
+def as_text(trace: Trace) -> str:
+    """A trace as plain lines: subquestion, solution, badge, and the answer or why there is none."""
+    lines = []
+    for number, step in enumerate(trace.steps, 1):
+        lines.append(f"{number}. {step.question}")
+        lines.append(f"   {plain(step.solution)}   [{badge(step.checks).value}]")
+    lines.append(ending(trace))
+    return "\n".join(lines)
+
+
+def plain(solution: str) -> str:
+    """A solution without calculator marks: `48/2 = 24`."""
+    before, *marked = solution.split("<<")
+    return (before + "".join(part.partition(">>")[2] for part in marked)).strip()
+
+
+def ending(trace: Trace) -> str:
+    """The last line of a trace: its answer, and a word of warning where it did not end well."""
+    answer = f"Answer: {trace.answer}" if trace.answer else "No answer"
+    return answer if trace.ended is Ended.DONE else f"{answer} (ended: {(trace.ended or Ended.NO_ANSWER).value})"

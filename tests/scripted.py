@@ -1,0 +1,55 @@
+"""Scripted students: real implementations of the orchestrator's protocols, with answers given beforehand and a history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from socratic.engines import Prompt
+from socratic.schema import Decoding, Ended, Trace
+from socratic.transcript import Piece
+from socratic.vocabulary import Vocabulary
+
+
+class ScriptedDecomposer:
+    """Asks each problem's subquestions in order, then says DONE; remembers what it was shown."""
+
+    def __init__(self, script: Mapping[str, Sequence[str | Ended]]) -> None:
+        self.script = script
+        self.seen: list[Trace] = []
+
+    def ask(self, traces: Sequence[Trace], decoding: Decoding) -> list[str | Ended]:
+        self.seen.extend(traces)
+        return [self._next(trace) for trace in traces]
+
+    def _next(self, trace: Trace) -> str | Ended:
+        script = self.script[trace.problem.question]
+        return script[len(trace.steps)] if len(trace.steps) < len(script) else Ended.DONE
+
+
+class ScriptedSolver:
+    """Answers a subquestion with the solution that the script has for it; remembers decodings and questions."""
+
+    def __init__(self, script: Mapping[str, str | Ended]) -> None:
+        self.script = script
+        self.questions: list[str] = []
+        self.decodings: list[Decoding] = []
+
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+        self.questions.extend(questions)
+        self.decodings.append(decoding)
+        return [self.script[question] for question in questions]
+
+
+class ScriptedEngine:
+    """An engine that writes given pieces, turn by turn, and remembers its prompts."""
+
+    def __init__(self, vocabulary: Vocabulary, turns: Sequence[Sequence[Piece]], *, context: int = 512) -> None:
+        self.vocabulary, self.context = vocabulary, context
+        self.turns = [vocabulary.encode(turn) for turn in turns]
+        self.prompts: list[Prompt] = []
+
+    def complete(
+        self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
+    ) -> list[list[int]]:
+        self.prompts.extend(prompts)
+        return [self.turns.pop(0) for _ in prompts]

@@ -1,0 +1,129 @@
+"""The command line as a user meets it: real processes' exit codes, streams and messages, no traceback. Needs the shipped pair."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from socratic.folders import PAIRS
+
+QUESTION = "Tom has 3 bags of 12 apples. How many apples does he have?"
+
+
+def run(*arguments: str, stdin: str | bytes = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    raw = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run([sys.executable, "-m", "socratic.cli", *arguments], input=raw, capture_output=True, cwd=cwd, timeout=120)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_solve_prints_steps_badges_and_the_answer() -> None:
+    done = run("solve", QUESTION)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(("Answer: ", "No answer"))
+    assert "\x1b" not in done.stdout, "plain where there is no terminal"
+    assert done.stderr == ""
+
+
+def test_json_is_one_line_that_is_a_trace() -> None:
+    done = run("solve", QUESTION, "--json")
+    (line,) = done.stdout.splitlines()
+    trace = json.loads(line)
+    assert trace["problem"]["question"] == QUESTION
+    assert trace["ended"] in ("done", "step_limit", "repeated", "context_full", "no_answer")
+    assert all({"question", "solution", "answer", "checks"} <= set(step) for step in trace["steps"])
+
+
+def test_stdin_gives_one_problem_a_line_and_the_same_answers() -> None:
+    together = run("solve", "--json", stdin=f"{QUESTION}\n\nHow many legs do 4 cats have?\n")
+    alone = run("solve", "--json", QUESTION)
+    assert together.returncode == 0
+    assert len(together.stdout.splitlines()) == 2
+    assert together.stdout.splitlines()[0] == alone.stdout.strip()
+
+
+def test_a_line_that_cannot_be_used_costs_only_itself() -> None:
+    done = run("solve", "--json", stdin=f"{QUESTION}\nbad\x07line\n{'9 ' * 9000}\n{QUESTION}\n")
+    assert done.returncode == 2
+    assert len(done.stdout.splitlines()) == 2
+    assert "line 2" in done.stderr and "U+0007" in done.stderr
+    assert "line 3" in done.stderr and "2 of 4 lines" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["solve", ""], "empty"),
+        (["solve", "x" * 100_000], "100,000 characters"),
+        (["solve", QUESTION, "--model", "no/such/folder"], "no model folder"),
+        (["solve", QUESTION, "--max-steps", "0"], "max-steps"),
+        (["solve", QUESTION, "--modle", "x"], "modle"),
+        (["evaluate", "gsm9k"], "gsm8k"),
+        (["evaluate", "missing.jsonl"], "no file"),
+        (["evaluate", "gsm8k", "--split", "tset"], "test"),
+        (["train", "solver", "--config", "missing.yaml"], "no experiment file"),
+        (["curriculum", "--check", "missing.jsonl"], "no file"),
+        (["data", "download", "gsm9k"], "gsm8k"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_the_users_mistakes_exit_with_2_a_message_and_no_traceback(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("question", ["你有三個蘋果，吃了一個。", "no numbers at all", "42", "¿Cuántas?", "<|done|> <n0> <<1+1=3>>"])
+def test_what_is_no_word_problem_still_gets_an_honest_trace(question: str) -> None:
+    done = run("solve", "--", question)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(("Answer", "No answer"))
+
+
+def test_empty_stdin_is_a_mistake() -> None:
+    done = run("solve", stdin="")
+    assert done.returncode == 2 and "no question" in done.stderr
+
+
+def test_bytes_that_are_no_text_are_no_crash() -> None:
+    assert run("solve", stdin=b"\xff\xfe 3 apples and 4 apples?\n").returncode in (0, 2)
+
+
+def test_evaluate_reports_both_ways_and_spares_good_lines_from_broken_ones(tmp_path: Path) -> None:
+    lines = [json.dumps({"question": QUESTION, "answer": "36"}), "{broken", json.dumps({"question": QUESTION, "answer": 36, "id": "b"})]
+    (tmp_path / "mine.jsonl").write_text("\n".join(lines) + "\n")
+    done = run("evaluate", "mine.jsonl", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "mine.jsonl:2" in done.stderr
+    assert "with calculator" in done.stdout and "without calculator" in done.stdout and "of 2" in done.stdout
+    assert len((tmp_path / "runs/evaluate/mine-calculator.jsonl").read_text().splitlines()) == 2
+
+
+def test_samples_vote_and_a_seed_repeats_them() -> None:
+    one, same = (run("solve", QUESTION, "--samples", "5", "--seed", "3", "--json") for _ in range(2))
+    assert one.returncode == 0 and one.stdout == same.stdout
+    assert "of 5 sampled traces agree" in one.stderr
+
+
+def test_solve_loads_neither_torch_nor_transformers() -> None:
+    code = (
+        "import sys; from socratic.orchestrator import Orchestrator; Orchestrator.from_pretrained().solve('2 and 3 apples. How many?');"
+        "print([m for m in ('torch', 'transformers', 'openai', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_help_has_an_example_for_every_verb() -> None:
+    for verb in (["solve"], ["evaluate"], ["train"], ["curriculum"], ["data", "download"]):
+        assert "Example: socratic" in run(*verb, "--help").stdout
+
+
+def test_the_shipped_pair_is_whole_and_small() -> None:
+    files = [path for path in PAIRS.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 120e6
+    assert not [path for path in files if path.suffix in (".pt", ".pth", ".pkl", ".ckpt")]

@@ -1,0 +1,210 @@
+"""Properties of mix.py. Run: pytest tests/test_mix.py"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from socratic import benchmarks
+from socratic.config import DataSource, TrainConfig
+from socratic.dataset import Training
+from socratic.errors import DataError
+from socratic.mix import Mix, Refused, trainable, training_mix
+from socratic.schema import Ended, Problem, Source, Step, Trace, write_jsonl
+from socratic.transcript import Solutions, Style
+
+EQUATION, SENTENCE = Style(), Style(solutions=Solutions.SENTENCE)
+PROBLEM = Problem("user-1", "Ann has 12 apples and buys 8 more. She eats 5. How many are left?", "15")
+FIRST = Step("How many apples does she have?", "She has <<12+8=20>>20 apples.", "20")
+LAST = Step("How many are left?", "She has <<20-5=15>>15 apples left.", "15")
+GOOD = Trace(PROBLEM, (FIRST, LAST), "15", Ended.DONE, Source("teacher", "scripted"))
+
+
+def mixed(*sources: DataSource, training: Training = Training.UNIFIED, data: Path | None = None, **settings: object) -> Mix:
+    return training_mix(TrainConfig.model_validate({"data": sources, **settings}), EQUATION, training, data=data)
+
+
+def stored(traces: Iterable[Trace], path: Path) -> DataSource:
+    write_jsonl(path, (trace.to_dict() for trace in traces))
+    return DataSource(traces=path)
+
+
+# What can be learned
+
+
+@pytest.mark.parametrize("training", Training)
+@pytest.mark.parametrize("style", [EQUATION, SENTENCE])
+def test_good_trace_is_learned_as_it_is(style: Style, training: Training) -> None:
+    assert trainable(GOOD, style, training) == GOOD
+
+
+def changed(problem: Problem = PROBLEM, answer: str | None = "15", steps: tuple[Step, ...] = (FIRST, LAST), kind: str = "teacher") -> Trace:
+    return Trace(replace(problem, answer=answer), steps, answer, Ended.DONE, Source(kind, "scripted"))
+
+
+WRONG = replace(FIRST, solution="She has <<12+8=21>>21 apples.")
+UNREADABLE = replace(FIRST, solution="She has <<12 plus 8=20>>20 apples.")
+NOWHERE = replace(LAST, solution="She has <<20-9+4=15>>15 apples left.")
+UNASKED = replace(FIRST, question=" ")
+VERBAL = Step("Are there enough?", "Yes, there are enough.", "yes")
+
+
+@pytest.mark.parametrize(
+    ("trace", "reason"),
+    [
+        (replace(GOOD, ended=None), Refused.UNFINISHED),
+        (replace(GOOD, ended=Ended.STEP_LIMIT), Refused.UNFINISHED),
+        (changed(steps=(WRONG, LAST)), Refused.WRONG_STEP),
+        (changed(steps=(UNREADABLE, LAST)), Refused.WRONG_STEP),
+        (changed(steps=(FIRST, NOWHERE), kind="curriculum"), Refused.UNGROUNDED),
+        (changed(steps=()), Refused.NO_STEP),
+        (changed(steps=(VERBAL,), answer="yes"), Refused.NO_STEP),
+        (changed(steps=(UNASKED, LAST)), Refused.NO_QUESTION),
+        (changed(answer="16"), Refused.WRONG_ANSWER),
+        (changed(answer="blue"), Refused.WRONG_ANSWER),
+    ],
+    ids=lambda value: value.name if isinstance(value, Refused) else "",
+)
+def test_trace_is_refused_for_its_fault(trace: Trace, reason: Refused) -> None:
+    assert trainable(trace, EQUATION, Training.UNIFIED) is reason
+
+
+def test_people_s_operands_from_nowhere_are_taken() -> None:
+    assert trainable(changed(steps=(FIRST, NOWHERE)), EQUATION, Training.UNIFIED) == changed(steps=(FIRST, NOWHERE))
+
+
+def test_only_a_solver_learns_from_steps_without_a_subquestion() -> None:
+    trace = changed(steps=(UNASKED, LAST))
+    assert trainable(trace, EQUATION, Training.SOLVER) == trace
+    assert trainable(trace, EQUATION, Training.DECOMPOSER) is Refused.NO_QUESTION
+
+
+def test_equation_students_skip_steps_that_compute_nothing_and_sentence_students_keep_them() -> None:
+    trace = changed(steps=(FIRST, replace(VERBAL, question=""), LAST))
+    assert trainable(trace, EQUATION, Training.UNIFIED) == GOOD
+    assert trainable(trace, SENTENCE, Training.SOLVER) == trace
+
+
+def test_sentence_students_learn_answers_that_are_no_numbers() -> None:
+    trace = changed(steps=(VERBAL,), answer="yes")
+    assert trainable(trace, SENTENCE, Training.UNIFIED) == trace
+    assert trainable(changed(steps=(VERBAL,), answer="no"), SENTENCE, Training.UNIFIED) is Refused.WRONG_ANSWER
+
+
+@pytest.mark.parametrize(("answer", "ok"), [("15.0", True), ("$15", True), (None, True), ("1500%", True), ("15.5", False)])
+def test_answers_are_compared_as_numbers(answer: str | None, ok: bool) -> None:
+    assert isinstance(trainable(changed(answer=answer), EQUATION, Training.UNIFIED), Trace) is ok
+
+
+# Test and validation problems
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split"), [("gsm8k", "test"), ("svamp", "all"), ("strategyqa", "dev"), ("gsm8k-test", ""), ("mine", "Test"), ("x", "dev_2")]
+)
+def test_one_test_problem_stops_the_run(dataset: str, split: str, tmp_path: Path) -> None:
+    hidden = replace(GOOD, problem=replace(PROBLEM, id="hidden-7", dataset=dataset, split=split))
+    with pytest.raises(DataError, match="hidden-7") as caught:
+        mixed(stored([GOOD, GOOD, hidden], tmp_path / "traces.jsonl"))
+    assert "remove" in caught.value.hint
+
+
+def test_words_that_only_contain_test_are_fine(tmp_path: Path) -> None:
+    fine = replace(GOOD, problem=replace(PROBLEM, dataset="latest-contest", split="train"))
+    assert mixed(stored([fine], tmp_path / "traces.jsonl")).traces == [fine]
+
+
+@pytest.fixture
+def gsm8k(tmp_path: Path) -> Path:
+    """A data folder with 60 problems in GSM8K's Socratic form."""
+    (tmp_path / "gsm8k").mkdir()
+    lines = [
+        {"question": f"Ann has {i} apples and buys 8.", "answer": f"How many? ** She has <<{i}+8={i + 8}>>{i + 8}.\n#### {i + 8}"}
+        for i in range(10, 70)
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (tmp_path / "gsm8k" / "train_socratic.jsonl").write_text(text)
+    return tmp_path
+
+
+def test_validation_problems_are_never_trained_on(gsm8k: Path) -> None:
+    everything = benchmarks.problems("gsm8k-socratic", "train", data=gsm8k)
+    held = {problem.id for problem in everything if benchmarks.is_validation(problem)}
+    mix = mixed(DataSource(benchmark="gsm8k-socratic"), data=gsm8k)
+    assert len(held) > 0
+    assert {trace.problem.id for trace in mix.traces} == {problem.id for problem in everything} - held
+    assert mix.refused[Refused.VALIDATION] == len(held)
+
+
+def test_validation_problems_are_never_trained_on_from_a_teacher_s_file_either(gsm8k: Path, tmp_path: Path) -> None:
+    written = [replace(trace, source=Source("teacher", "any")) for trace in benchmarks.traces("gsm8k-socratic", "train", data=gsm8k)]
+    mix = mixed(stored(written, tmp_path / "traces.jsonl"))
+    assert not any(benchmarks.is_validation(trace.problem) for trace in mix.traces)
+    assert mix.refused[Refused.VALIDATION] > 0
+
+
+def test_own_and_drawn_problems_have_no_validation_slice(tmp_path: Path) -> None:
+    many = [replace(GOOD, problem=replace(PROBLEM, id=f"user-{i}")) for i in range(60)]
+    assert len(mixed(stored(many, tmp_path / "traces.jsonl")).traces) == 60
+
+
+# The mix
+
+
+def key(trace: Trace) -> str:
+    return trace.problem.id
+
+
+def test_same_seed_gives_the_same_order_and_another_seed_another() -> None:
+    source = DataSource(curriculum=60, seed=3)
+    first, again, other = (mixed(source, seed=seed).traces for seed in (1, 1, 2))
+    assert first == again != other
+    assert sorted(first, key=key) == sorted(other, key=key)
+
+
+def test_easy_first_means_fewer_steps_first() -> None:
+    steps = [len(trace.steps) for trace in mixed(DataSource(curriculum=60), order="easy_first").traces]
+    assert steps == sorted(steps)
+    assert len(set(steps)) > 1
+
+
+def test_counts_cover_everything_that_was_read(traces: list[Trace], traces_file: Path) -> None:
+    mix = mixed(DataSource(traces=traces_file, steps=(1, 2), repeat=3))
+    assert {len(trace.steps) for trace in mix.traces} == {1, 2}
+    assert mix.used == {"curriculum": len(mix.traces)}
+    assert len(mix.traces) % 3 == 0
+    assert len(mix.traces) // 3 + mix.refused.total() == len(traces)
+    assert mix.refused[Refused.STEPS] > 0
+
+
+def test_sources_add_up(traces_file: Path) -> None:
+    alone = mixed(DataSource(traces=traces_file)).traces
+    both = mixed(DataSource(traces=traces_file), DataSource(curriculum=30, seed=9)).traces
+    assert len(alone) < len(both) <= len(alone) + 30
+
+
+def test_held_out_families_are_never_drawn() -> None:
+    from socratic import curriculum
+
+    _, held = curriculum.held_out(curriculum.load_families())
+    drawn = {trace.source.name for trace in mixed(DataSource(curriculum=300)).traces}
+    assert not drawn & {family.id for family in held}
+
+
+def test_nothing_left_to_learn_from_says_why(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="2: unfinished"):
+        mixed(stored([replace(GOOD, ended=None)] * 2, tmp_path / "traces.jsonl"))
+    with pytest.raises(DataError, match="empty"):
+        mixed(stored([], tmp_path / "none.jsonl"))
+
+
+@pytest.mark.parametrize("line", ['{"problem": {"id": "x"', '{"steps": []}', "[1, 2]", "\xff"])
+def test_broken_line_is_named(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "traces.jsonl"
+    path.write_text(json.dumps(GOOD.to_dict()) + "\n" + line + "\n", encoding="latin-1")
+    with pytest.raises(DataError, match=r"traces\.jsonl:2"):
+        mixed(DataSource(traces=path))

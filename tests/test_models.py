@@ -1,0 +1,256 @@
+"""Properties of models.py. Run: pytest tests/test_models.py"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ctranslate2 import Generator
+from transformers import BertConfig, BertLMHeadModel
+
+from socratic import models
+from socratic.config import Lora
+from socratic.errors import ModelError
+from socratic.schema import Trace
+from socratic.transcript import END, MARKS, Numbers, Style, render
+from socratic.vocabulary import Vocabulary
+
+
+def ids_of(traces: list[Trace], vocabulary: Vocabulary, count: int) -> list[list[int]]:
+    return [vocabulary.encode_segments(render(trace, Style())) for trace in traces[:count]]
+
+
+# Scratch models
+
+
+def test_every_scratch_name_gives_about_the_size_it_says(vocabulary: Vocabulary) -> None:
+    for name in models.SCRATCH:
+        with torch.device("meta"):
+            model = models.from_scratch(name, vocabulary=vocabulary, length=256, dropout=0.0)
+        full = model.num_parameters() + (4096 - vocabulary.size) * model.config.n_embd  # the default vocabulary is larger
+        assert full / 1e6 == pytest.approx(int(name.removeprefix("scratch-").removesuffix("m")), rel=0.15), name
+
+
+def test_scratch_models_speak_the_vocabulary(vocabulary: Vocabulary) -> None:
+    model = models.from_scratch("scratch-6m", vocabulary=vocabulary, length=64, dropout=0.1)
+    assert model.get_input_embeddings().num_embeddings == vocabulary.size
+    assert model.config.eos_token_id == vocabulary.ids[END]
+    assert model.config.n_positions == 64
+    assert model.config.resid_pdrop == 0.1
+
+
+# Student folders
+
+
+def test_student_folder_holds_what_it_should(student: Path) -> None:
+    names = {path.name for path in student.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "student.json", "ct2"} <= names
+    assert json.loads((student / "student.json").read_text())["role"] == "unified"
+
+
+def test_saved_student_loads_with_the_same_weights(student: Path, vocabulary: Vocabulary, new_gpt2: Callable[[], Any]) -> None:
+    loaded = models.pretrained(str(student), vocabulary=vocabulary)
+    for name, weight in new_gpt2().state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], weight.half().float()), name
+
+
+def test_student_as_base_keeps_its_vocabulary(student: Path, vocabulary: Vocabulary, traces: list[Trace]) -> None:
+    base = models.pretrained_vocabulary(str(student))
+    assert base.tokens == vocabulary.tokens
+    digits = Style(numbers=Numbers.DIGITS)
+    for trace in traces[:20]:
+        assert base.encode_segments(render(trace, digits)) == vocabulary.encode_segments(render(trace, digits))
+
+
+def test_ct2_form_writes_the_tokens_that_transformers_writes(student: Path, vocabulary: Vocabulary, traces: list[Trace]) -> None:
+    model = models.pretrained(str(student), vocabulary=vocabulary).eval()
+    generator, seen = Generator(str(student / "ct2"), compute_type="float32", intra_threads=1), set[int]()
+    for ids in ids_of(traces, vocabulary, 8):
+        prompt = ids[:12]
+        written = model.generate(
+            torch.tensor([prompt]), attention_mask=torch.ones(1, 12), max_new_tokens=24, do_sample=False, pad_token_id=0
+        )
+        theirs = generator.generate_batch(
+            [[vocabulary.tokens[i] for i in prompt]], max_length=24, include_prompt_in_result=False, sampling_topk=1
+        )
+        expected = written[0, 12:].tolist()
+        seen.update(expected)
+        assert [i for i in expected if i != vocabulary.ids[END]] == theirs[0].sequences_ids[0]
+    assert len(seen) > 20, "a model that repeats a few tokens would prove nothing"
+
+
+def test_ct2_form_knows_every_token_by_its_id(student: Path, vocabulary: Vocabulary) -> None:
+    assert json.loads((student / "ct2" / "vocabulary.json").read_text(encoding="utf-8")) == vocabulary.tokens
+
+
+# Loading: what is refused
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(name: str, **_: Any) -> str:
+        raise AssertionError(f"the Hub was asked for {name}")
+
+    monkeypatch.setattr(models, "snapshot_download", asked)
+
+
+LOADERS = [models.pretrained_vocabulary, lambda name: models.pretrained(name, vocabulary=None)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("load", LOADERS, ids=["vocabulary", "model"])
+@pytest.mark.parametrize("name", ["./nothing", "../nothing", "/nothing/here", "~/nothing-here", "runs/nothing/student", "nothing/", ""])
+def test_missing_folder_is_an_error_without_asking_the_hub(name: str, load: Callable[[str], Any], no_network: None) -> None:
+    with pytest.raises(ModelError, match="no model folder|no whole model") as caught:
+        load(name)
+    assert "local folder" in caught.value.hint
+    assert "scratch-6m" in caught.value.hint
+
+
+@pytest.mark.parametrize("load", LOADERS, ids=["vocabulary", "model"])
+def test_unknown_scratch_size_names_the_known_ones(load: Callable[[str], Any], no_network: None) -> None:
+    with pytest.raises(ModelError) as caught:
+        load("scratch-7m")
+    assert "scratch-30m" in caught.value.hint
+
+
+@pytest.mark.parametrize("load", LOADERS, ids=["vocabulary", "model"])
+def test_hub_that_is_out_of_reach_gives_both_ways_on(load: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match="'nobody/no-such-model'") as caught:
+        load("nobody/no-such-model")
+    assert "local folder" in caught.value.hint
+    assert "scratch-6m" in caught.value.hint
+
+
+@pytest.mark.parametrize("load", LOADERS, ids=["vocabulary", "model"])
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "weights.pkl"])
+def test_pickled_weights_are_refused_unread(name: str, load: Callable[[str], Any], student: Path, tmp_path: Path) -> None:
+    shutil.copy(student / "config.json", tmp_path)
+    (tmp_path / name).write_bytes(b"cos\nsystem\n(S'touch hacked'\ntR.")
+    with pytest.raises(ModelError, match=name) as caught:
+        load(str(tmp_path))
+    assert "safetensors" in caught.value.hint
+
+
+def test_safetensors_are_taken_and_pickles_beside_them_left_alone(student: Path, vocabulary: Vocabulary, tmp_path: Path) -> None:
+    folder = shutil.copytree(student, tmp_path / "both")
+    (folder / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch hacked'\ntR.")
+    models.pretrained(str(folder), vocabulary=vocabulary)
+
+
+@pytest.mark.parametrize("lost", ["config.json", "model.safetensors"])
+def test_half_a_folder_is_refused(lost: str, student: Path, vocabulary: Vocabulary, tmp_path: Path) -> None:
+    folder = shutil.copytree(student, tmp_path / "half")
+    (folder / lost).unlink()
+    with pytest.raises(ModelError, match="no whole model") as caught:
+        models.pretrained(str(folder), vocabulary=vocabulary)
+    assert caught.value.hint
+
+
+def truncate(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+
+
+def drop_weight(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    del weights["transformer.h.1.mlp.c_fc.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def widen(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "n_embd": 64}))
+
+
+def garble(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "gpt2",')
+
+
+def from_the_future(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "gpt9000"}')
+
+
+@pytest.mark.parametrize("spoil", [truncate, drop_weight, widen, garble, from_the_future])
+def test_spoilt_folder_is_a_model_error(
+    spoil: Callable[[Path], None], student: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(student, tmp_path / "spoilt")
+    spoil(folder)
+    with pytest.raises(ModelError, match="spoilt") as caught:
+        models.pretrained(str(folder), vocabulary=vocabulary)
+    assert "\n" not in str(caught.value)
+
+
+def test_foreign_vocabulary_gets_the_marks_as_new_embeddings(student: Path, vocabulary: Vocabulary) -> None:
+    larger = Vocabulary.learn(["some other words, all of them longer"] * 3, size=vocabulary.size)
+    larger.tokenizer.add_special_tokens([f"<|extra{i}|>" for i in range(vocabulary.size + 7 - larger.size)])
+    torch.manual_seed(0)
+    model = models.pretrained(str(student), vocabulary=larger)
+    torch.manual_seed(0)
+    again = models.pretrained(str(student), vocabulary=larger)
+    assert model.get_input_embeddings().num_embeddings == vocabulary.size + 7
+    assert torch.equal(model.get_input_embeddings().weight, again.get_input_embeddings().weight)
+
+
+# Adapters
+
+
+@pytest.fixture
+def adapted(new_gpt2: Callable[[], Any], vocabulary: Vocabulary, traces: list[Trace]) -> Any:
+    """The tiny GPT-2 with adapters, after a few steps."""
+    model = models.with_adapters(new_gpt2(), Lora(rank=4, alpha=8), vocabulary=vocabulary)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    for ids in ids_of(traces, vocabulary, 5):
+        model(input_ids=torch.tensor([ids]), labels=torch.tensor([ids])).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model.eval()
+
+
+@torch.no_grad()
+def test_merged_model_gives_the_adapted_model_s_logits(
+    adapted: Any, new_gpt2: Callable[[], Any], vocabulary: Vocabulary, traces: list[Trace], tmp_path: Path
+) -> None:
+    ids = torch.tensor(ids_of(traces, vocabulary, 1))
+    before, untrained = adapted(input_ids=ids).logits, new_gpt2()(input_ids=ids).logits
+    plain = models.merged(adapted)
+    assert not torch.allclose(before, untrained, atol=0.1)
+    torch.testing.assert_close(plain(input_ids=ids).logits, before, rtol=1e-4, atol=1e-4)
+    models.save(plain, tmp_path, vocabulary=vocabulary, about={})
+    loaded = models.pretrained(str(tmp_path), vocabulary=vocabulary)
+    torch.testing.assert_close(loaded(input_ids=ids).logits, before, rtol=2e-2, atol=2e-2)  # fp16 on disk
+    assert not any("lora" in name for name in loaded.state_dict())
+
+
+def test_adapters_learn_the_marks_and_leave_all_other_tokens_alone(
+    adapted: Any, new_gpt2: Callable[[], Any], vocabulary: Vocabulary
+) -> None:
+    plain = models.merged(adapted)
+    moved = (plain.get_input_embeddings().weight - new_gpt2().get_input_embeddings().weight).abs().sum(1) > 0
+    used = {vocabulary.ids[mark] for mark in MARKS if mark.name in ("<|problem|>", "<|ask|>", "<|solve|>", "<|=|>", "<|end|>", "<|done|>")}
+    assert used <= set(moved.nonzero().flatten().tolist()) <= set(vocabulary.ids.values())
+    assert torch.equal(plain.get_input_embeddings().weight, plain.get_output_embeddings().weight)
+
+
+def test_adapters_touch_attention_and_mlp_of_each_layer(new_gpt2: Callable[[], Any], vocabulary: Vocabulary) -> None:
+    model = models.with_adapters(new_gpt2(), Lora(rank=4), vocabulary=vocabulary)
+    trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    places = {name.split(".h.")[1].split(".lora_")[0] for name in trained if ".h." in name}
+    assert places == {f"{i}.{place}" for i in (0, 1) for place in ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")}
+
+
+def test_model_without_gpt2_s_matrices_is_refused_adapters(vocabulary: Vocabulary) -> None:
+    small = BertConfig(
+        vocab_size=vocabulary.size, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, is_decoder=True
+    )
+    with pytest.raises(ModelError, match="BertLMHeadModel") as caught:
+        models.with_adapters(BertLMHeadModel(small), Lora(), vocabulary=vocabulary)
+    assert "lora" in caught.value.hint

@@ -1,0 +1,148 @@
+"""The lockstep loop over scripted students. Run: pytest tests/test_orchestrator.py"""
+
+from __future__ import annotations
+
+import pytest
+from scripted import ScriptedDecomposer, ScriptedSolver
+
+from socratic.arithmetic import badge
+from socratic.errors import UsageError
+from socratic.orchestrator import MAX_QUESTION, Orchestrator, as_text, plain
+from socratic.schema import Badge, Decoding, Ended, Problem, Trace, Verdict
+
+CLIPS = "Natalia sold 48 clips in April and half as many in May. How many clips did she sell altogether?"
+PLUMS = "Tom has 3 bags of 12 plums. How many plums does he have?"
+ASKS = {CLIPS: ["How many in May?", "How many altogether?"], PLUMS: ["How many plums?"]}
+SOLVES = {
+    "How many in May?": "48/2 = <<48/2=24>>24",
+    "How many altogether?": "48+24 = <<48+24=72>>72",
+    "How many plums?": "3*12 = <<3*12=36>>36",
+}
+
+
+def scripted(asks: dict[str, list[str | Ended]] | None = None, solves: dict[str, str | Ended] | None = None, **options: int) -> Orchestrator:
+    return Orchestrator(ScriptedDecomposer(asks or ASKS), ScriptedSolver({**SOLVES, **(solves or {})}), **options)
+
+
+def test_last_step_answers_the_problem() -> None:
+    trace = scripted().solve(CLIPS)
+    assert [step.answer for step in trace.steps] == ["24", "72"]
+    assert (trace.answer, trace.ended) == ("72", Ended.DONE)
+    assert [badge(step.checks) for step in trace.steps] == [Badge.VERIFIED, Badge.VERIFIED]
+
+
+def test_students_see_only_the_past() -> None:
+    orchestrator = scripted()
+    orchestrator.solve(CLIPS)
+    decomposer = orchestrator.decomposer
+    assert isinstance(decomposer, ScriptedDecomposer)
+    assert [len(trace.steps) for trace in decomposer.seen] == [0, 1, 2]
+    assert all(trace.ended is None for trace in decomposer.seen)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_batches_change_nothing(batch_size: int) -> None:
+    questions = [CLIPS, PLUMS, PLUMS, CLIPS, PLUMS]
+    one_by_one = [scripted().solve(question) for question in questions]
+    assert scripted(batch_size=batch_size).solve_many(questions) == one_by_one
+
+
+def test_stream_yields_one_more_step_each_round_and_ends_as_solve_does() -> None:
+    rounds = list(scripted().stream(CLIPS))
+    assert [len(trace.steps) for trace in rounds] == [1, 2, 2]
+    assert rounds[-1] == scripted().solve(CLIPS)
+    assert [trace.ended for trace in rounds] == [None, None, Ended.DONE]
+
+
+@pytest.mark.parametrize(
+    ("asks", "solves", "ended", "answer", "steps"),
+    [
+        (["How many in May?", "how many in may"], {}, Ended.REPEATED, "24", 1),
+        ([Ended.DONE], {}, Ended.NO_ANSWER, None, 0),
+        ([Ended.CONTEXT_FULL], {}, Ended.CONTEXT_FULL, None, 0),
+        (["How many in May?", Ended.CONTEXT_FULL], {}, Ended.CONTEXT_FULL, "24", 1),
+        (["How many in May?", Ended.NO_ANSWER], {}, Ended.NO_ANSWER, None, 1),
+        (["Who?"], {"Who?": "Nobody knows."}, Ended.NO_ANSWER, None, 1),
+        (["Who?"], {"Who?": Ended.CONTEXT_FULL}, Ended.CONTEXT_FULL, None, 0),
+    ],
+)
+def test_every_end_is_a_value(
+    asks: list[str | Ended], solves: dict[str, str | Ended], ended: Ended, answer: str | None, steps: int
+) -> None:
+    trace = scripted({CLIPS: asks}, solves).solve(CLIPS)
+    assert (trace.ended, trace.answer, len(trace.steps)) == (ended, answer, steps)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7])
+def test_step_limit_ends_what_never_stops(limit: int) -> None:
+    asks = [f"Question {i}?" for i in range(20)]
+    trace = scripted({CLIPS: list(asks)}, {q: "<<48+1=49>>49" for q in asks}, max_steps=limit).solve(CLIPS)
+    assert (trace.ended, len(trace.steps), trace.answer) == (Ended.STEP_LIMIT, limit, "49")
+
+
+def test_wrong_arithmetic_of_a_student_is_seen_with_the_right_value() -> None:
+    trace = scripted(solves={"How many in May?": "48/2 = <<48/2=25>>25"}).solve(CLIPS)
+    check = trace.steps[0].checks[0]
+    assert (check.verdict, check.stated, check.computed) == (Verdict.WRONG, "25", "24")
+    assert badge(trace.steps[0].checks) is Badge.WRONG
+
+
+def test_an_operand_from_nowhere_leaves_a_step_ungrounded() -> None:
+    trace = scripted(solves={"How many in May?": "<<48-17=31>>31"}).solve(CLIPS)
+    assert badge(trace.steps[0].checks) is Badge.UNGROUNDED
+
+
+def test_votes_drop_wrong_and_unfinished_traces() -> None:
+    class Changing(ScriptedSolver):
+        """Gives another solution for each sample, in turn."""
+
+        def solve(self, traces, questions, decoding):  # type: ignore[no-untyped-def]
+            super().solve(traces, ["How many plums?"] * len(traces), decoding)
+            return ["<<3*12=35>>35", "<<3*12=35>>35", "<<3*12=35>>35", "<<3+12=15>>15", "<<12*3=36>>36", "<<3*12=36>>36"][: len(traces)]
+
+    vote = Orchestrator(ScriptedDecomposer(ASKS), Changing(SOLVES)).vote(PLUMS, samples=6)
+    assert (vote.trace.answer, vote.agreeing, vote.samples) == ("36", 2, 6)
+
+
+def test_each_round_draws_from_another_seed_and_zero_is_one() -> None:
+    orchestrator = scripted()
+    orchestrator.solve(CLIPS, Decoding(temperature=1.0, seed=0))
+    solver = orchestrator.solver
+    assert isinstance(solver, ScriptedSolver)
+    assert [decoding.seed for decoding in solver.decodings] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [("", "empty"), ("  \n", "empty"), ("7" * (MAX_QUESTION + 1), "characters"), ("How many\x00?", "U+0000"), ("a\x1b[31mb?", "U+001B")],
+)
+def test_what_is_no_question_is_refused_with_a_hint(question: str, found: str) -> None:
+    with pytest.raises(UsageError, match="empty|characters|control") as caught:
+        scripted().solve(question)
+    assert found in str(caught.value)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("question", ["¿Cuántas manzanas hay?", "你有三個蘋果。", "no numbers at all", "42"])
+def test_odd_but_honest_questions_reach_the_students(question: str) -> None:
+    trace = Orchestrator(ScriptedDecomposer({question: []}), ScriptedSolver({})).solve(question)
+    assert trace.ended is Ended.NO_ANSWER
+
+
+def test_text_shows_equations_without_marks() -> None:
+    assert plain("48/2 = <<48/2=24>>24 clips, <<1+1=2>>2 more") == "48/2 = 24 clips, 2 more"
+    text = as_text(scripted().solve(CLIPS))
+    assert text.splitlines() == [
+        "1. How many in May?",
+        "   48/2 = 24   [verified]",
+        "2. How many altogether?",
+        "   48+24 = 72   [verified]",
+        "Answer: 72",
+    ]
+    assert "<<" not in text
+
+
+def test_problems_keep_their_identity() -> None:
+    problem = Problem("svamp-1", PLUMS, "36", "svamp", "test")
+    trace = scripted().solve(problem)
+    assert isinstance(trace, Trace) and trace.problem == problem

@@ -1,0 +1,109 @@
+"""Decomposer and solver over a scripted engine: what they read, may write, and how it is read back."""
+
+from __future__ import annotations
+
+import pytest
+from scripted import ScriptedEngine
+
+from socratic.schema import Decoding, Ended, Problem, Step, Trace
+from socratic.students import Decomposer, Solver
+from socratic.transcript import (
+    ASK,
+    DONE,
+    END,
+    EQUALS,
+    MARKS,
+    NUMBERS,
+    RESULTS,
+    SOLVE,
+    Numbers,
+    Piece,
+    Results,
+    Solutions,
+    Style,
+)
+from socratic.vocabulary import Vocabulary
+
+MASKED = Style()
+DIGITS = Style(Numbers.DIGITS, Solutions.SENTENCE, Results.INSERTED)
+START = Trace(Problem("p", "Natalia sold 48 clips in April and 20 in May. How many altogether?"))
+LATER = Trace(START.problem, (Step("How many in April?", "48/2 = <<48/2=24>>24", "24"),))
+GREEDY, BARE = Decoding(), Decoding(calculator=False)
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return Vocabulary.learn([START.problem.question] * 3, size=400)
+
+
+def solved(vocabulary: Vocabulary, turns: list[list[Piece]], *, trace: Trace = START, style: Style = MASKED, decoding: Decoding = GREEDY) -> str | Ended:
+    return Solver(ScriptedEngine(vocabulary, turns), style).solve([trace], ["How many?"], decoding)[0]
+
+
+def asked(vocabulary: Vocabulary, turn: list[Piece], trace: Trace = LATER) -> str | Ended:
+    return Decomposer(ScriptedEngine(vocabulary, [turn]), MASKED).ask([trace], GREEDY)[0]
+
+
+def test_calculator_fills_each_result_and_the_solver_goes_on(vocabulary: Vocabulary) -> None:
+    engine = ScriptedEngine(vocabulary, [[NUMBERS[0], "+", NUMBERS[1], EQUALS], [RESULTS[0], "*", "2", EQUALS], [END]])
+    solution = Solver(engine, MASKED).solve([START], ["How many?"], GREEDY)[0]
+    assert solution == "48+20 = <<48+20=68>>68 68*2 = <<68*2=136>>136"
+    inserted = [vocabulary.decode(prompt.ids)[-1] for prompt in engine.prompts]
+    assert inserted == [SOLVE, RESULTS[0], RESULTS[1]]
+
+
+def test_earlier_results_are_references(vocabulary: Vocabulary) -> None:
+    assert solved(vocabulary, [[RESULTS[0], "+", NUMBERS[1], EQUALS], [END]], trace=LATER) == "24+20 = <<24+20=44>>44"
+
+
+def test_sentences_keep_their_words(vocabulary: Vocabulary) -> None:
+    turns: list[list[Piece]] = [[" She sold 48+20", EQUALS], [" clips altogether.", END]]
+    assert solved(vocabulary, turns, style=DIGITS) == "She sold 48+20 = <<48+20=68>>68 clips altogether."
+
+
+def test_without_the_calculator_the_solver_states_its_own_result(vocabulary: Vocabulary) -> None:
+    turn: list[Piece] = [NUMBERS[0], "+", NUMBERS[1], EQUALS, RESULTS[0], " 67", END]
+    assert solved(vocabulary, [turn], decoding=BARE) == "48+20 = <<48+20=67>>67"
+    assert solved(vocabulary, [[NUMBERS[0], EQUALS, END]], decoding=BARE) == "48 = <<48=>>"
+
+
+@pytest.mark.parametrize("expression", [[NUMBERS[0], "/", "0"], ["(", NUMBERS[0]], ["+", "*"], []])
+def test_what_the_calculator_cannot_read_ends_the_turn_without_a_result(vocabulary: Vocabulary, expression: list[Piece]) -> None:
+    solution = solved(vocabulary, [[*expression, EQUALS]])
+    assert isinstance(solution, str) and "=" not in solution
+
+
+def test_nobody_may_write_references_that_do_not_exist_or_the_other_roles_marks(vocabulary: Vocabulary) -> None:
+    engine = ScriptedEngine(vocabulary, [[DONE], [END]])
+    Decomposer(engine, MASKED).ask([LATER], GREEDY)
+    Solver(engine, MASKED).solve([LATER], ["How many?"], GREEDY)
+    may = [{mark for mark in MARKS if vocabulary.ids[mark] not in prompt.banned} for prompt in engine.prompts]
+    references = {NUMBERS[0], NUMBERS[1], RESULTS[0]}
+    assert may == [{ASK, SOLVE, DONE} | references, {END, EQUALS} | references]
+
+
+@pytest.mark.parametrize(
+    ("turn", "expected"),
+    [
+        ([DONE], Ended.DONE),
+        ([ASK, " How many in May?", SOLVE], "How many in May?"),
+        ([ASK, " How much is", NUMBERS[1], " and", RESULTS[0], "?", SOLVE], "How much is 20 and 24?"),
+        ([ASK, " How many"], Ended.NO_ANSWER),
+        ([ASK, SOLVE], Ended.NO_ANSWER),
+        ([" How many?", SOLVE], Ended.NO_ANSWER),
+    ],
+)
+def test_decomposers_turn_is_read_or_named(vocabulary: Vocabulary, turn: list[Piece], expected: str | Ended) -> None:
+    assert asked(vocabulary, turn) == expected
+
+
+def test_full_context_is_said_and_spares_the_others(vocabulary: Vocabulary) -> None:
+    long = Trace(Problem("long", "How many? " * 100))
+    engine = ScriptedEngine(vocabulary, [[DONE], [NUMBERS[0], EQUALS], [END]], context=300)
+    assert Decomposer(engine, MASKED).ask([long, START], GREEDY) == [Ended.CONTEXT_FULL, Ended.DONE]
+    assert Solver(engine, MASKED).solve([long, START], ["a?", "b?"], GREEDY) == [Ended.CONTEXT_FULL, "48 = <<48=48>>48"]
+
+
+def test_a_solver_that_never_ends_is_stopped(vocabulary: Vocabulary) -> None:
+    solution = solved(vocabulary, [[NUMBERS[0], "+", "1", EQUALS]] * 20)
+    assert isinstance(solution, str) and solution.count("<<") == 6

@@ -1,0 +1,438 @@
+"""Properties of the transcript: one renderer for training and inference, and what was rendered reads back.
+
+In: traces drawn from the curriculum, and small ones written here. Out: pass or fail. Tokens are no matter of this file;
+where a student's text is read back, neighbouring text pieces are one, as decoding leaves them.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby, pairwise, product
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from socratic import curriculum
+from socratic.arithmetic import Known, calculate, check_solution, equations, find_numbers, number_text, number_value
+from socratic.schema import Ended, Problem, Step, Trace, Verdict
+from socratic.transcript import (
+    ASK,
+    DONE,
+    END,
+    EQUALS,
+    MARKS,
+    MAX_NUMBERS,
+    MAX_RESULTS,
+    NUMBERS,
+    PROBLEM,
+    RESULTS,
+    SOLVE,
+    Mark,
+    Numbers,
+    Piece,
+    Results,
+    Role,
+    Segment,
+    Solutions,
+    Style,
+    allowed_marks,
+    ask,
+    read_expression,
+    read_question,
+    read_solution,
+    render,
+    result_pieces,
+)
+
+CALM = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+
+STYLES = [Style(*choice) for choice in product(Numbers, Solutions, Results)]
+each_style = pytest.mark.parametrize("style", STYLES, ids=lambda s: f"{s.numbers}-{s.solutions}-{s.results}")
+DIGITS = Style(numbers=Numbers.DIGITS)
+SENTENCES = Style(numbers=Numbers.DIGITS, solutions=Solutions.SENTENCE)
+
+
+def trace(question: str, *steps: tuple[str, str], ended: Ended | None = Ended.DONE) -> Trace:
+    """A trace of (subquestion, solution) pairs."""
+    answers = [(equations(solution) or [("", "")])[-1][1] for _, solution in steps]
+    return Trace(
+        Problem("1", question),
+        tuple(Step(asked, solution, answer) for (asked, solution), answer in zip(steps, answers, strict=True)),
+        answers[-1] if answers else None,
+        ended,
+    )
+
+
+# The ways in which people write solutions, beside the curriculum's one: GSM8K's own form, and some that are rare.
+CLIPS = trace(
+    "Natalia sold 48 clips at $1,200 each in May, half as many in June, and gave 20% of five away.",
+    ("How many did she sell in June?", "Natalia sold 48/2 = <<48/2=24>>24 clips in June."),
+    ("How many in both of the 2 months?", "She sold 48+24 = <<48+24=72>>72 clips, that's $<<72*1200=86400>>86,400."),
+    ("And 20% of the 5?", "In year 5, 5*0.2 = $<<5*0.2=1.00>>1.00 of the 72 (48 + 24)."),
+)
+SHARES = trace(
+    "10 pies are shared by 3 families for 6 days, 7 weeks. A slice is 0.12345678 pies.",
+    ("How much does each get?", "Each gets 10 / 3 = <<10 / 3=10/3>>10/3 pies."),
+    ("How much in 6 days?", "<<(10/3)*6=20>>"),
+    ("How many shares?", "(7 - 3) * 20 / (10/3) = <<( 7-3 )\t*20/(10/3)=24>>24"),
+    ("How many slices?", "<<20/0.12345678=162.0>> slices and 3-7 is <<3-7=-4>>-4, in all <<(-4)+7=3>>"),
+)
+PLAIN = trace("Is it?", ("What is it?", "It is what it is."), ("Why 5?", "x = <<x=3>>3 since 10//3 = <<10//3=3>>3."))
+HAND_WRITTEN = [CLIPS, SHARES, PLAIN, trace("5"), trace("  A  \n text\u00a0of 5 \t lines \u2028 "), trace("", ended=None)]
+
+
+@pytest.fixture(scope="module")
+def traces() -> list[Trace]:
+    return [*HAND_WRITTEN, *curriculum.draw_many(curriculum.load_families(), 300, 1)]
+
+
+def merged(pieces: Iterable[Piece]) -> list[Piece]:
+    """Pieces as they come back from tokens."""
+    runs = groupby(pieces, key=lambda piece: isinstance(piece, Mark))
+    return [piece for is_mark, run in runs for piece in (run if is_mark else ["".join(map(str, run))])]
+
+
+def text(pieces: Iterable[Piece]) -> str:
+    return "".join(piece.name if isinstance(piece, Mark) else piece for piece in pieces)
+
+
+def turns(segments: list[Segment]) -> Iterator[tuple[Segment, list[Segment]]]:
+    """The decomposer's segment and the solver's (with the calculator's) of each step."""
+    for segment in segments:
+        if segment.role is Role.DECOMPOSER and segment.pieces[0] is ASK:
+            following = segments[segments.index(segment) + 1 :]
+            end = next(i for i, s in enumerate(following) if s.role is Role.SOLVER and s.pieces[-1] is END)
+            yield segment, following[: end + 1]
+
+
+def read_back(given: Trace, style: Style) -> Trace:
+    """The trace that students would have written, had they written exactly what `render` shows them."""
+    known, steps = Known.of(given.problem.question), list[Step]()
+    for asked, solved in turns(render(given, style)):
+        inside, start = known, known
+        turn: list[tuple[list[Piece], str]] = []
+        for segment in solved[:-1:2]:
+            pieces = merged(segment.pieces[:-1])
+            result = calculate(read_expression(pieces, inside))
+            turn.append((pieces, result))
+            inside = inside.having(number_value(result))
+        question = read_question(merged(asked.pieces[1:-1]), start)
+        written = read_solution(turn, merged(solved[-1].pieces[:-1]), start)
+        assert written.results == tuple(result for _, result in turn)
+        steps.append(Step(question, written.solution, ""))
+        _, known = check_solution(written.solution, known)
+    return replace(given, steps=tuple(steps))
+
+
+# Whose text is whose.
+
+
+@each_style
+def test_segments_alternate_and_each_role_writes_between_its_own_marks(traces: list[Trace], style: Style) -> None:
+    for given_trace in traces:
+        segments = render(given_trace, style)
+        assert segments[0].role is Role.PROBLEM and segments[0].pieces[0] is PROBLEM
+        for before, after in pairwise(segments):
+            match after.role:
+                case Role.DECOMPOSER:
+                    assert before.pieces[-1] in (END, PROBLEM) or before.role is Role.PROBLEM
+                    assert after.pieces == (DONE,) or (after.pieces[0] is ASK and after.pieces[-1] is SOLVE)
+                case Role.SOLVER:
+                    assert before.role in (Role.DECOMPOSER, Role.CALCULATOR)
+                    assert after.pieces[-1] in (EQUALS, END)
+                case Role.CALCULATOR:
+                    assert before.role is Role.SOLVER and before.pieces[-1] is EQUALS
+                case _:
+                    pytest.fail(f"{after} does not open the transcript")
+
+
+def test_the_decomposer_writes_exactly_the_subquestions_and_the_done_mark(traces: list[Trace]) -> None:
+    for given_trace in traces:
+        own = [s for s in render(given_trace, DIGITS) if s.role is Role.DECOMPOSER]
+        asked = [segment.pieces for segment in own if segment.pieces != (DONE,)]
+        assert [text(pieces[1:-1]) for pieces in asked] == [" " + step.question for step in given_trace.steps]
+        assert (own[-1:] == [Segment(Role.DECOMPOSER, (DONE,))]) is (given_trace.ended is Ended.DONE)
+
+
+def test_the_solver_writes_exactly_the_expressions_and_the_calculator_the_results(traces: list[Trace]) -> None:
+    for given_trace in traces:
+        segments, known = render(given_trace, DIGITS), Known.of(given_trace.problem.question)
+        expected = list[str]()
+        for step in given_trace.steps:
+            checks, known = check_solution(step.solution, known)
+            expected += ["".join(c.expression.split()) for c in checks if c.computed]
+        solver = [text(s.pieces[:-1]) for s in segments if s.role is Role.SOLVER and s.pieces[-1] is EQUALS]
+        inserted = [text(s.pieces) for s in segments if s.role is Role.CALCULATOR]
+        assert inserted == [f" {number_text(result)}" for result in known.results]
+        assert [calculate(one) for one in solver] == [calculate(one) for one in expected]
+
+
+def test_a_sentence_solver_writes_its_sentence_once_and_no_result(traces: list[Trace]) -> None:
+    segments = render(CLIPS, SENTENCES)
+    assert [text(s.pieces) for s in segments if s.role is Role.SOLVER] == [
+        " Natalia sold <<48/2<|=|>",
+        " clips in June.<|end|>",
+        " She sold <<48+24<|=|>",
+        " clips, that's $ <<72*1200<|=|>",
+        "86,400.<|end|>",
+        " In year <<5*0.2<|=|>",
+        " of the 72 (48 + 24).<|end|>",
+    ]
+
+
+@each_style
+def test_no_text_ends_in_a_space_or_is_empty(traces: list[Trace], style: Style) -> None:
+    pieces = [p for t in traces for segment in render(t, style) for p in segment.pieces if isinstance(p, str)]
+    assert [piece for piece in pieces if piece != piece.rstrip() or not piece] == []
+
+
+@each_style
+def test_white_space_is_single_and_text_opens_with_a_space_as_words_do(style: Style) -> None:
+    segments = render(trace("\n A\t\tdog  and\u00a0 5 cats. ", (" How  many? ", "Many,\n\nor  <<5+5=10>>10.")), style)
+    for segment in segments:
+        pieces = [piece for piece in segment.pieces if isinstance(piece, str)]
+        assert not any(re.search(r"\s\s|[^\S ]", piece) for piece in pieces)
+    assert segments[0].pieces[1] == " A dog and"
+    assert segments[1].pieces[1] == " How many?"
+
+
+# Unfinished traces: what a student sees at inference is what it saw in training.
+
+
+@each_style
+def test_an_unfinished_trace_renders_to_a_beginning_of_the_finished_one(traces: list[Trace], style: Style) -> None:
+    for given_trace in traces:
+        finished = render(given_trace, style)
+        for cut in range(len(given_trace.steps) + 1):
+            open_trace = replace(given_trace, steps=given_trace.steps[:cut], answer=None, ended=None)
+            segments = render(open_trace, style)
+            assert segments == finished[: len(segments)]
+            if cut < len(given_trace.steps):
+                known = Known.of(given_trace.problem.question)
+                for step in open_trace.steps:
+                    _, known = check_solution(step.solution, known)
+                assert ask(given_trace.steps[cut].question, known, style) == finished[len(segments)]
+
+
+def test_only_what_the_decomposer_ended_is_closed_by_the_done_mark() -> None:
+    for ended in (None, *Ended):
+        segments = render(replace(CLIPS, ended=ended), Style())
+        assert (segments[-1].pieces == (DONE,)) is (ended is Ended.DONE)
+        assert sum(DONE in segment.pieces for segment in segments) == (ended is Ended.DONE)
+
+
+def test_what_the_solver_learns_of_results_changes_no_text(traces: list[Trace]) -> None:
+    for numbers, solutions in product(Numbers, Solutions):
+        inserted, learned = (Style(numbers, solutions, results) for results in Results)
+        assert [render(t, inserted) for t in traces[:40]] == [render(t, learned) for t in traces[:40]]
+
+
+# Reading back.
+
+
+def bare(question: str) -> str:
+    """A text without the surface of its numbers and without white space."""
+    place, kept = 0, ""
+    for number in find_numbers(question):
+        kept += f"{question[place : number.start]}[{number_text(number.value)}]"
+        place = number.end
+    return "".join((kept + question[place:]).split())
+
+
+@each_style
+def test_a_subquestion_reads_back_up_to_the_surface_of_its_numbers(traces: list[Trace], style: Style) -> None:
+    for given_trace in traces:
+        asked = [step.question for step in read_back(given_trace, style).steps]
+        assert list(map(bare, asked)) == [bare(step.question) for step in given_trace.steps]
+
+
+@each_style
+def test_equations_read_back_with_the_same_values(traces: list[Trace], style: Style) -> None:
+    for given_trace in traces:
+        known = own = Known.of(given_trace.problem.question)
+        for step, read in zip(given_trace.steps, read_back(given_trace, style).steps, strict=True):
+            _, known = check_solution(step.solution, known)
+            checks, own = check_solution(read.solution, own)
+            assert all(check.verdict is Verdict.CORRECT for check in checks)
+            assert own.results == known.results
+
+
+@each_style
+def test_what_was_read_back_renders_to_the_same_transcript(traces: list[Trace], style: Style) -> None:
+    drifting = [t for t in traces if render(read_back(t, style), style) != render(t, style)]
+    assert [t.problem.id for t in drifting if t not in HAND_WRITTEN] == []
+
+
+def test_an_earlier_fraction_stays_a_reference_when_the_trace_is_rendered_again() -> None:
+    for solutions in Solutions:
+        style = Style(solutions=solutions)
+        segments = render(read_back(SHARES, style), style)
+        assert segments == render(SHARES, style) or solutions is Solutions.SENTENCE
+        second = [s for s in segments if s.role is Role.SOLVER][2]
+        assert [p for p in second.pieces if p != " <<"] == [RESULTS[0], "*", NUMBERS[2], EQUALS]
+
+
+def test_digits_keep_the_brackets_of_a_fraction() -> None:
+    third = [s for s in render(SHARES, DIGITS) if s.role is Role.SOLVER][4]
+    assert text(third.pieces) == "(7-3)*20/(10/3)<|=|>"
+    slices = [s for s in render(SHARES, Style()) if s.role is Role.SOLVER][6]
+    assert text(slices.pieces) == "<r1>/(6172839/50000000)<|=|>"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expression"),
+    [
+        ([NUMBERS[0], "/2"], "48/2"),
+        ([" 48/2"], "48/2"),
+        ([" Natalia sold <<", NUMBERS[0], "/2"], "48/2"),
+        ([" Natalia sold <<(", NUMBERS[0], "+", RESULTS[0], ")/2"], "(48+(10/3))/2"),
+        ([" In year 5 <<48/2"], "48/2"),
+        ([" a << b <<", RESULTS[1]], "(-4)"),
+        ([" Natalia sold", NUMBERS[0], "/2"], "48/2"),  # a student that forgot to open its equation
+        ([" Natalia sold"], ""),
+        ([], ""),
+        ([NUMBERS[7], "+1"], "<n7>+1"),  # no such number: the calculator refuses it
+        ([NUMBERS[1], "*", RESULTS[2]], "5*<r2>"),
+    ],
+)
+def test_an_expression_is_what_the_last_opening_parts_or_the_arithmetic_at_the_end(
+    pieces: list[Piece], expression: str
+) -> None:
+    known = Known.of("48 clips, five each").having(number_value("10/3")).having(number_value("-4"))
+    assert read_expression(pieces, known) == expression
+
+
+@pytest.mark.parametrize(
+    ("turn", "rest", "solution"),
+    [
+        ([([NUMBERS[0], "/2"], "24")], [], "48/2 = <<48/2=24>>24"),
+        ([([" She sold <<", NUMBERS[0], "/2"], "24")], [" clips."], "She sold 48/2 = <<48/2=24>>24 clips."),
+        ([([" It costs $ <<", NUMBERS[0], "/2"], "24")], ["."], "It costs $48/2 = $<<48/2=24>>24."),
+        (
+            [([NUMBERS[0], "/2"], "24"), ([" and <<", RESULTS[0], "*2"], "48")],
+            [" of ", NUMBERS[0]],
+            "48/2 = <<48/2=24>>24 and 24*2 = <<24*2=48>>48 of  48",
+        ),
+        ([], [" nothing"], "nothing"),
+        ([], [], ""),
+        ([([" <<", NUMBERS[0]], "")], [], "48 = <<48=>>"),  # no result, where the calculator is off
+    ],
+)
+def test_a_turn_reads_back_as_a_solution_with_calculator_marks(
+    turn: list[tuple[list[Piece], str]], rest: list[Piece], solution: str
+) -> None:
+    assert read_solution(turn, rest, Known.of("48 clips")).solution == solution
+
+
+# References.
+
+
+def test_numbers_are_tagged_masked_or_left_as_the_style_says() -> None:
+    given_trace = trace("Tom has $48 and twenty dogs.")
+    shown = {numbers: text(render(given_trace, Style(numbers))[0].pieces) for numbers in Numbers}
+    assert shown == {
+        Numbers.REFERENCES: "<|problem|> Tom has $<n0>48 and<n1> twenty dogs.",
+        Numbers.MASKED: "<|problem|> Tom has $<n0> and<n1> dogs.",
+        Numbers.DIGITS: "<|problem|> Tom has $48 and twenty dogs.",
+    }
+
+
+def test_operands_are_references_where_they_have_an_origin() -> None:
+    equations_of = [text(s.pieces) for s in render(CLIPS, Style()) if s.role is not Role.PROBLEM]
+    assert equations_of[1:4] == ["<n0>/2<|=|>", "<r0>", "<|end|>"]
+    assert equations_of[5:10] == ["<n0>+<r0><|=|>", "<r1>", "<r1>*<n1><|=|>", "<r2>", "<|end|>"]
+    assert equations_of[11] == "<n3>*(<n2>/100)<|=|>"  # 0.2 from "20%"
+
+
+def test_the_seventeenth_number_and_the_thirteenth_result_stay_digits() -> None:
+    values = [*range(101, 101 + MAX_NUMBERS + 2)]
+    steps = [("How many?", f"<<{a}+{b}={a + b}>>") for a, b in pairwise(values[2:])]
+    many = trace(f"There are {', '.join(map(str, values))} cats.", *steps[: MAX_RESULTS + 2], ("118?", "<<118+1=119>>"))
+    last = trace(many.problem.question, *((s.question, s.solution) for s in many.steps), ("231?", "<<231+207=438>>"))
+    segments = render(last, Style())
+    assert text(segments[0].pieces).endswith(",<n14>,<n15>, 117, 118 cats.")
+    shown = [text(s.pieces) for s in segments if s.role is Role.CALCULATOR]
+    assert shown[MAX_RESULTS - 1 : MAX_RESULTS + 1] == ["<r11>", " 231"]
+    asked = [text(s.pieces) for s in segments if s.role is Role.DECOMPOSER]
+    assert asked[-3:-1] == ["<|ask|> 118?<|solve|>", "<|ask|> 231?<|solve|>"]
+    written = [text(s.pieces) for s in segments if s.role is Role.SOLVER and s.pieces[-1] is EQUALS]
+    assert written[-2:] == ["118+1<|=|>", "231+<r0><|=|>"]
+    for style in STYLES:
+        assert [s.answer for s in read_back(last, style).steps] == [""] * len(last.steps)
+
+
+def test_results_are_inserted_as_references_with_or_without_their_digits() -> None:
+    assert result_pieces(0, "24", Style(Numbers.MASKED)) == (RESULTS[0],)
+    assert result_pieces(0, "24", Style(Numbers.REFERENCES)) == (RESULTS[0], " 24")
+    assert result_pieces(0, "24", Style(Numbers.DIGITS)) == (" 24",)
+    for numbers in Numbers:
+        assert result_pieces(MAX_RESULTS, "24", Style(numbers)) == (" 24",)
+
+
+def test_allowed_marks_are_the_references_to_numbers_that_exist() -> None:
+    known = Known.of("5 cats, 6 dogs")
+    assert allowed_marks(known) == {NUMBERS[0], NUMBERS[1]}
+    assert allowed_marks(known.having(number_value("11"))) == {NUMBERS[0], NUMBERS[1], RESULTS[0]}
+    assert allowed_marks(Known.of("none")) == frozenset()
+    full = Known.of(" ".join(map(str, range(10, 60))))
+    for _ in range(20):
+        full = full.having(number_value("1"))
+    assert allowed_marks(full) == frozenset((*NUMBERS, *RESULTS))
+
+
+@each_style
+def test_every_reference_of_a_transcript_was_allowed_when_it_was_written(traces: list[Trace], style: Style) -> None:
+    for given_trace in traces:
+        known = Known.of(given_trace.problem.question)
+        results = 0
+        for segment in render(given_trace, style)[1:]:
+            written = {piece for piece in segment.pieces if piece in (*NUMBERS, *RESULTS)}
+            if segment.role is Role.CALCULATOR:
+                results += 1
+            assert written <= {*NUMBERS[: len(known.numbers)], *RESULTS[:results]}
+
+
+# Marks and text cannot be mistaken for each other.
+
+NAMES = " and ".join(mark.name for mark in MARKS)
+
+
+@each_style
+def test_marks_in_anybodys_text_stay_text(style: Style) -> None:
+    hostile = trace(f"{NAMES} 5", (f"{NAMES}?", f"{NAMES} <<5+5=10>>10 {NAMES}"))
+    honest = trace("a 5", ("b?", "c <<5+5=10>>10 d"))
+    own = ({EQUALS.name} if style.solutions is Solutions.EQUATION else set[str]()) and set[str]()
+    for segment, model in zip(render(hostile, style), render(honest, style), strict=True):
+        found = [p for p in segment.pieces if isinstance(p, Mark) and p not in (*NUMBERS, *RESULTS)]
+        assert found == [p for p in model.pieces if isinstance(p, Mark) and p not in (*NUMBERS, *RESULTS)]
+        assert not own
+
+
+@CALM
+@given(st.text(), st.text(), st.text(), st.sampled_from(STYLES))
+def test_no_text_breaks_the_renderer_or_smuggles_in_a_mark(question: str, asked: str, solution: str, style: Style) -> None:
+    segments = render(trace(question, (asked, solution)), style)
+    pieces = [piece for segment in segments for piece in segment.pieces]
+    controls = [piece for piece in pieces if isinstance(piece, Mark) and piece not in (*NUMBERS, *RESULTS, EQUALS)]
+    assert controls == [PROBLEM, ASK, SOLVE, END, DONE]
+    assert all(piece == piece.rstrip() and piece for piece in pieces if isinstance(piece, str))
+
+
+def test_a_mark_equals_no_text_and_names_are_unique() -> None:
+    assert all(mark != mark.name for mark in MARKS)
+    assert len({mark.name for mark in MARKS}) == len(MARKS)
+
+
+@pytest.mark.parametrize(
+    "solution",
+    ["x" * 40_000, "5 " * 10_000 + "=" + " " * 20_000 + "y <<1+1=2>>", "<<" * 20_000, "<<1+1=2>>" * 500, "= " * 20_000],
+    ids=lambda solution: solution[:12],
+)
+def test_a_long_solution_renders_in_reasonable_time(solution: str) -> None:
+    start = time.perf_counter()
+    render(trace("5 cats", ("How many?", solution)), SENTENCES)
+    assert time.perf_counter() - start < 2.0  # a search that is quadratic in the length takes minutes
