@@ -27,7 +27,7 @@ check: .venv/full ## format, lint, types, tests
 
 train-pair: .venv/full ## train the shipped pair anew: base, decomposer, solver (hours on two cores; resumes)
 	$(BIN)/socratic train unified --config experiments/base.yaml --out runs/base
-	$(BIN)/socratic train decomposer --config experiments/decomposer.yaml --out runs/pair-decomposer
-	$(BIN)/socratic train solver --config experiments/solver.yaml --out runs/pair-solver
+	$(BIN)/socratic train decomposer --config experiments/decomposer.yaml --out runs/decomposer
+	$(BIN)/socratic train solver --config experiments/solver.yaml --out runs/solver
 
 quoted = '$(subst ','\'',$(1))'

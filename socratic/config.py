@@ -57,7 +57,7 @@ class StyleConfig(Strict):
 class TrainConfig(Strict):
     """One training run."""
 
-    model: str = Field("scratch-6m", description="a Hub name, a folder, or scratch-3m|6m|18m|30m")
+    model: str = Field("scratch-6m", description="a Hub name, a folder, or scratch-6m|12m|18m|30m")
     vocabulary: int = Field(4096, ge=512, description="tokens of a new vocabulary; only for scratch models")
     style: StyleConfig = StyleConfig()
     data: tuple[DataSource, ...] = Field(min_length=1)
@@ -66,6 +66,7 @@ class TrainConfig(Strict):
     rows: int = Field(32, ge=1, description="packed rows per optimizer step")
     accumulate: int = Field(1, ge=1, description="parts in which a step's rows go through the model, to save memory")
     epochs: float = Field(1.0, gt=0)
+    optimizer: Literal["adamw", "muon"] = Field("adamw", description="muon: for the hidden layers' matrices, AdamW for the rest")
     learning_rate: float = Field(2e-3, gt=0)
     warmup_steps: int = Field(100, ge=0)
     weight_decay: float = Field(0.1, ge=0)

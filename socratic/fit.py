@@ -22,7 +22,10 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerContr
 from socratic.config import TrainConfig
 from socratic.dataset import IGNORED, Packed, Rows
 from socratic.errors import ConfigError
+from socratic.models import no_bars
+from socratic.optimizer import MuonAdamW
 
+STATE = "trainer_state.json"
 GATHERED = 512  # supervised positions are padded to a multiple of this: CPUs compile kernels anew for each shape
 
 
@@ -34,11 +37,20 @@ def fit(model: Any, packed: Packed, settings: TrainConfig, run: Path) -> None:
         model=model,
         args=_arguments(settings, run / "checkpoints"),
         train_dataset=Rows(packed, whole_steps or len(packed)),
+        optimizers=(_muon(model, settings) if settings.optimizer == "muon" else None, None),
         callbacks=[bar],
     )
     trainer.remove_callback(PrinterCallback)
-    with bar.progress:
-        trainer.train(resume_from_checkpoint=last_checkpoint(run / "checkpoints"))
+    checkpoint = last_checkpoint(run / "checkpoints")
+    if checkpoint and _is_finished(checkpoint):
+        trainer._load_from_checkpoint(checkpoint)  # `train` would do one step more
+        return
+    with no_bars(), bar.progress:
+        trainer.train(resume_from_checkpoint=checkpoint)
+
+
+def _muon(model: Any, settings: TrainConfig) -> MuonAdamW:
+    return MuonAdamW(model, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
 
 
 def _arguments(settings: TrainConfig, checkpoints: Path) -> TrainingArguments:
@@ -71,9 +83,14 @@ def _arguments(settings: TrainConfig, checkpoints: Path) -> TrainingArguments:
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The latest whole checkpoint: trainer_state.json is written last, a save that was cut off lacks it."""
-    whole = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
+    """The latest whole checkpoint: its state is written last, a save that was cut off lacks it."""
+    whole = [state.parent for state in folder.glob(f"checkpoint-*/{STATE}")]
     return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
+
+
+def _is_finished(checkpoint: str) -> bool:
+    state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
+    return bool(state.global_step >= state.max_steps)
 
 
 class SupervisedTrainer(Trainer):  # type: ignore[misc]  # transformers is not typed for mypy
@@ -154,6 +171,7 @@ class Bar(TrainerCallback):  # type: ignore[misc]
         pace = (state.global_step - self.step) * self.tokens_per_step / max(now - self.since, 1e-9)
         self.since, self.step = now, state.global_step
         self.progress.update(self.task, loss=logs["loss"], pace=pace)
-        row = {"step": state.global_step, "loss": logs["loss"], "rate": logs["learning_rate"], "tokens_per_s": round(pace)}
+        figures = {"loss": logs["loss"], "grad_norm": logs["grad_norm"], "rate": logs["learning_rate"]}
+        row = {"step": state.global_step, **figures, "tokens_per_s": round(pace)}
         with self.log.open("a", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")

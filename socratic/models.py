@@ -87,7 +87,7 @@ def pretrained(name: str, *, vocabulary: Vocabulary) -> PreTrainedModel:
     """
     folder = locate(name)
     try:
-        with _no_bars():
+        with no_bars():
             model, report = AutoModelForCausalLM.from_pretrained(
                 folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
             )
@@ -124,7 +124,7 @@ def _fetched(name: str) -> Path:
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
+def no_bars() -> Iterator[None]:
     """Without transformers' bars for reading and writing files of a few megabytes; the one for downloads stays."""
     logging.disable_progress_bar()
     try:
@@ -175,7 +175,7 @@ def merged(model: Any) -> PreTrainedModel:
 def save(model: PreTrainedModel, folder: Path, *, vocabulary: Vocabulary, about: dict[str, Any]) -> None:
     """Write a student folder; `about` becomes student.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _no_bars():
+    with no_bars():
         model.to(torch.float16).save_pretrained(folder)
     vocabulary.save(folder)
     (folder / "student.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -189,7 +189,7 @@ def export_ct2(folder: Path, *, vocabulary: Vocabulary) -> None:
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=vocabulary.tokenizer, bos_token=PROBLEM.name, eos_token=END.name, unk_token=END.name
     )
-    with TemporaryDirectory() as scratch, _no_bars():  # the converter reads the tokenizer through transformers' own files
+    with TemporaryDirectory() as scratch, no_bars():  # the converter reads the tokenizer through transformers' own files
         for name in ("config.json", "model.safetensors"):
             shutil.copy(folder / name, scratch)
         tokenizer.save_pretrained(scratch)

@@ -118,7 +118,7 @@ def _texts(traces: Iterable[Trace], style: Style) -> Iterator[str]:
 def _write_sample(traces: list[Trace], style: Style, training: Training, run: Path) -> None:
     """A few transcripts as the student sees them, one segment a line."""
     roles = written_by(training, style)
-    lines = [f"# What the student reads, and in bold what this {training.value} learns to write\n"]
+    lines = [f"# What the student ({training.value}) reads, and in bold what it learns to write\n"]
     for trace in random.Random(0).sample(traces, min(SAMPLE, len(traces))):
         lines.append(f"\n## {trace.problem.id}\n\n")
         for segment in render(trace, style):

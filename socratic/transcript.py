@@ -146,16 +146,16 @@ def _text(text: str, *, opening: bool = False) -> Iterator[str]:
         yield text if not opening else " " + text.lstrip()
 
 
-def _text_pieces(text: str, known: Known, style: Style) -> Iterator[Piece]:
+def _text_pieces(text: str, known: Known, style: Style, *, opening: bool = True) -> Iterator[Piece]:
     """Running text of a student; numbers that somebody gave are written as references."""
     place = 0
     for number in find_numbers(text) if style.numbers is not Numbers.DIGITS else ():
         mark = _reference(number, known)
         if mark:
-            yield from _text(text[place : number.start], opening=place == 0)
+            yield from _text(text[place : number.start], opening=opening and place == 0)
             yield mark
             place = number.end
-    yield from _text(text[place:], opening=place == 0)
+    yield from _text(text[place:], opening=opening and place == 0)
 
 
 def _reference(number: Number, known: Known) -> Mark | None:
@@ -169,8 +169,10 @@ def _reference(number: Number, known: Known) -> Mark | None:
 
 
 _MARKED = re.compile(r"<<(?P<expression>[^<>=]*)=(?P<stated>[^<>=]*)>>")
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _LEFT_OVER = re.compile(r"<<[^<>]*>>")  # an equation that could not be read
 _WORKING = re.compile(r"\s*+(?P<unit>\$?)\s*+=[\d\s.,$%+\-*/x\u00d7\u00f7()=]*+")  # of the text read backwards
+_ARITHMETIC = "0123456789.+-*/()%"
 _OPEN = "<<"  # parts a sentence from the equation in it: "in year 5" is no operand
 
 _Used = frozenset[tuple[Origin, int]]
@@ -189,21 +191,23 @@ def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> t
         operands = provenance(expression, known, used)
         used |= {(o.origin, o.index) for o in operands if o.index is not None}
         before = _without_working(_without_result(step.solution[place : match.start()], inserted)) if sentence else ""
-        prefix = (*_text_pieces(before, known, style), f" {_OPEN}") if sentence else ()
+        prefix = (*_text_pieces(before, known, style, opening=not place), f" {_OPEN}") if sentence else ()
         equation = _expression_pieces(expression, operands, known, style)
         segments.append(Segment(Role.SOLVER, (*prefix, *equation, EQUALS)))
         segments.append(Segment(Role.CALCULATOR, result_pieces(len(known.results), number_text(expression.value), style)))
         known = known.having(expression.value)
         place, inserted = match.end(), match["stated"]
     rest = _without_result(step.solution[place:], inserted)
-    ending = tuple(_text_pieces(rest, known, style)) if sentence else ()
+    ending = tuple(_text_pieces(rest, known, style, opening=not place)) if sentence else ()  # "24" and "." are "24."
     segments.append(Segment(Role.SOLVER, (*ending, END)))
     return segments, known, used
 
 
 def _without_result(text: str, stated: str) -> str:
-    """GSM8K repeats the result after its mark, `>>24 clips`; the calculator has inserted it already."""
-    return _LEFT_OVER.sub("", text.removeprefix(stated))
+    """GSM8K repeats the result after its mark, `=1200>>1,200 clips`; the calculator has inserted it already."""
+    grouped = _GROUPED.match(text)
+    repeated = grouped[0] if grouped and grouped[0].replace(",", "") == stated else stated
+    return _LEFT_OVER.sub("", text.removeprefix(repeated))
 
 
 def _without_working(text: str) -> str:
@@ -272,8 +276,11 @@ def _split_expression(pieces: Sequence[Piece], known: Known) -> tuple[str, str]:
         if opened:
             return _plain((*pieces[:index], before.rstrip()), known), _expression((after, *pieces[index + 1 :]), known)
     start = len(pieces)
-    while start and (isinstance(pieces[start - 1], Mark) or re.fullmatch(r"[\d.+\-*/()%]+", str(pieces[start - 1]).strip())):
+    while start and (isinstance(pieces[start - 1], Mark) or not str(pieces[start - 1]).strip().strip(_ARITHMETIC)):
         start -= 1
+    words = str(pieces[-1]).rstrip(_ARITHMETIC) if pieces and start == len(pieces) else ""
+    if words.endswith(" "):  # " She sold 48/2", digits that were not parted
+        return _plain((*pieces[:-1], words.rstrip()), known), str(pieces[-1])[len(words) :]
     return _plain(pieces[:start], known), _expression(pieces[start:], known)
 
 
@@ -296,7 +303,8 @@ def _value(mark: Mark, known: Known, *, bracket: bool) -> str:
     """What a reference stands for; inside expressions (`bracket`) as a number, with fractions in brackets."""
     if mark in NUMBERS and NUMBERS.index(mark) < len(known.numbers):
         number = known.numbers[NUMBERS.index(mark)]
-        return number_text(number.value) if bracket else number.text
+        value = number_text(number.value)
+        return value if bracket and "/" not in value else number.text  # 0.12345678 stays as it is written
     if mark in RESULTS and RESULTS.index(mark) < len(known.results):
         text = number_text(known.results[RESULTS.index(mark)])
         return _in_brackets(text) if bracket else text

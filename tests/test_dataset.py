@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,9 @@ def test_real_stop_marks_are_supervised_and_the_same_mark_as_padding_is_not(trac
     assert (packed.labels == vocabulary.ids[END]).sum() == sum(len(trace.steps) for trace in traces)
 
 
-def test_many_traces_are_tokenised_as_each_alone(traces: list[Trace], vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_traces_are_tokenised_as_each_alone(
+    traces: list[Trace], vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alone = [next(examples([trace], vocabulary, Style(), Training.SOLVER)) for trace in traces[:30]]
     monkeypatch.setattr("socratic.dataset.CHUNK", 7)
     assert list(examples(traces[:30], vocabulary, Style(), Training.SOLVER)) == alone
@@ -90,7 +92,7 @@ def transcripts(packed: Packed) -> list[tuple[list[int], list[int]]]:
     found = []
     for ids, labels, positions in zip(packed.ids, packed.labels, packed.positions, strict=True):
         starts = [*np.flatnonzero(positions == 0), len(ids)]
-        found += [(ids[a:b].tolist(), labels[a:b].tolist()) for a, b in zip(starts, starts[1:], strict=False) if b - a > 1]
+        found += [(ids[a:b].tolist(), labels[a:b].tolist()) for a, b in pairwise(starts) if b - a > 1]
     return found
 
 

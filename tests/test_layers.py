@@ -24,7 +24,7 @@ LAYERS = [
     {"arithmetic", "config", "downloads", "statistics"},
     {"answers", "transcript", "curriculum"},
     {"vocabulary", "folders", "benchmarks"},
-    {"dataset", "models"},
+    {"dataset", "models", "optimizer"},
     {"engines", "fit", "mix"},
     {"train", "students"},
     {"orchestrator"},  # defines the protocols it needs; `from_pretrained` alone asks `students`
@@ -33,7 +33,7 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 HEAVY = {"torch", "transformers", "peft", "accelerate"}
-MAY_BE_HEAVY = {"dataset", "models", "fit", "train", "engines/torch"}
+MAY_BE_HEAVY = {"dataset", "models", "optimizer", "fit", "train", "engines/torch"}
 
 FILES = {path.relative_to(SRC).with_suffix("").as_posix(): path for path in sorted(SRC.rglob("*.py"))}
 del FILES["__init__"]  # re-exports whatever it likes

@@ -11,6 +11,7 @@ import pytest
 
 from socratic import benchmarks
 from socratic.config import DataSource, TrainConfig
+from socratic.curriculum import Family
 from socratic.dataset import Training
 from socratic.errors import DataError
 from socratic.mix import Mix, Refused, trainable, training_mix
@@ -42,8 +43,8 @@ def test_good_trace_is_learned_as_it_is(style: Style, training: Training) -> Non
     assert trainable(GOOD, style, training) == GOOD
 
 
-def changed(problem: Problem = PROBLEM, answer: str | None = "15", steps: tuple[Step, ...] = (FIRST, LAST), kind: str = "teacher") -> Trace:
-    return Trace(replace(problem, answer=answer), steps, answer, Ended.DONE, Source(kind, "scripted"))
+def changed(answer: str | None = "15", steps: tuple[Step, ...] = (FIRST, LAST), kind: str = "teacher") -> Trace:
+    return Trace(replace(PROBLEM, answer=answer), steps, answer, Ended.DONE, Source(kind, "scripted"))
 
 
 WRONG = replace(FIRST, solution="She has <<12+8=21>>21 apples.")
@@ -103,9 +104,10 @@ def test_answers_are_compared_as_numbers(answer: str | None, ok: bool) -> None:
 # Test and validation problems
 
 
-@pytest.mark.parametrize(
-    ("dataset", "split"), [("gsm8k", "test"), ("svamp", "all"), ("strategyqa", "dev"), ("gsm8k-test", ""), ("mine", "Test"), ("x", "dev_2")]
-)
+TESTS = [("gsm8k", "test"), ("svamp", "all"), ("strategyqa", "dev"), ("gsm8k-test", ""), ("mine", "Test"), ("x", "dev_2")]
+
+
+@pytest.mark.parametrize(("dataset", "split"), TESTS)
 def test_one_test_problem_stops_the_run(dataset: str, split: str, tmp_path: Path) -> None:
     hidden = replace(GOOD, problem=replace(PROBLEM, id="hidden-7", dataset=dataset, split=split))
     with pytest.raises(DataError, match="hidden-7") as caught:
@@ -141,8 +143,8 @@ def test_validation_problems_are_never_trained_on(gsm8k: Path) -> None:
 
 
 def test_validation_problems_are_never_trained_on_from_a_teacher_s_file_either(gsm8k: Path, tmp_path: Path) -> None:
-    written = [replace(trace, source=Source("teacher", "any")) for trace in benchmarks.traces("gsm8k-socratic", "train", data=gsm8k)]
-    mix = mixed(stored(written, tmp_path / "traces.jsonl"))
+    written = benchmarks.traces("gsm8k-socratic", "train", data=gsm8k)
+    mix = mixed(stored((replace(trace, source=Source("teacher", "any")) for trace in written), tmp_path / "traces.jsonl"))
     assert not any(benchmarks.is_validation(trace.problem) for trace in mix.traces)
     assert mix.refused[Refused.VALIDATION] > 0
 
@@ -159,15 +161,15 @@ def key(trace: Trace) -> str:
     return trace.problem.id
 
 
-def test_same_seed_gives_the_same_order_and_another_seed_another() -> None:
-    source = DataSource(curriculum=60, seed=3)
+def test_same_seed_gives_the_same_order_and_another_seed_another(traces_file: Path) -> None:
+    source = DataSource(traces=traces_file)
     first, again, other = (mixed(source, seed=seed).traces for seed in (1, 1, 2))
     assert first == again != other
     assert sorted(first, key=key) == sorted(other, key=key)
 
 
-def test_easy_first_means_fewer_steps_first() -> None:
-    steps = [len(trace.steps) for trace in mixed(DataSource(curriculum=60), order="easy_first").traces]
+def test_easy_first_means_fewer_steps_first(traces_file: Path) -> None:
+    steps = [len(trace.steps) for trace in mixed(DataSource(traces=traces_file), order="easy_first").traces]
     assert steps == sorted(steps)
     assert len(set(steps)) > 1
 
@@ -181,18 +183,13 @@ def test_counts_cover_everything_that_was_read(traces: list[Trace], traces_file:
     assert mix.refused[Refused.STEPS] > 0
 
 
-def test_sources_add_up(traces_file: Path) -> None:
+def test_sources_add_up_and_held_out_families_are_never_drawn(
+    traces_file: Path, families: tuple[list[Family], list[Family]]
+) -> None:
     alone = mixed(DataSource(traces=traces_file)).traces
-    both = mixed(DataSource(traces=traces_file), DataSource(curriculum=30, seed=9)).traces
-    assert len(alone) < len(both) <= len(alone) + 30
-
-
-def test_held_out_families_are_never_drawn() -> None:
-    from socratic import curriculum
-
-    _, held = curriculum.held_out(curriculum.load_families())
-    drawn = {trace.source.name for trace in mixed(DataSource(curriculum=300)).traces}
-    assert not drawn & {family.id for family in held}
+    both = mixed(DataSource(traces=traces_file), DataSource(curriculum=200, seed=9)).traces
+    assert len(alone) < len(both) <= len(alone) + 200
+    assert not {trace.source.name for trace in both} & {family.id for family in families[1]}
 
 
 def test_nothing_left_to_learn_from_says_why(tmp_path: Path) -> None:

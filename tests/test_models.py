@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from ctranslate2 import Generator
-from transformers import BertConfig, BertLMHeadModel
+from transformers import OPTConfig, OPTForCausalLM
 
 from socratic import models
 from socratic.config import Lora
 from socratic.errors import ModelError
 from socratic.schema import Trace
-from socratic.transcript import END, MARKS, Numbers, Style, render
+from socratic.transcript import ASK, DONE, END, EQUALS, MARKS, PROBLEM, SOLVE, Numbers, Style, render
 from socratic.vocabulary import Vocabulary
 
 
@@ -103,9 +104,11 @@ LOADERS = [models.pretrained_vocabulary, lambda name: models.pretrained(name, vo
 
 
 @pytest.mark.parametrize("load", LOADERS, ids=["vocabulary", "model"])
-@pytest.mark.parametrize("name", ["./nothing", "../nothing", "/nothing/here", "~/nothing-here", "runs/nothing/student", "nothing/", ""])
+@pytest.mark.parametrize(
+    "name", ["./nothing", "../nothing", "/nothing/here", "~/nothing-here", "runs/nothing/student", "nothing/", ""]
+)
 def test_missing_folder_is_an_error_without_asking_the_hub(name: str, load: Callable[[str], Any], no_network: None) -> None:
-    with pytest.raises(ModelError, match="no model folder|no whole model") as caught:
+    with pytest.raises(ModelError, match=r"no (model folder|whole model)") as caught:
         load(name)
     assert "local folder" in caught.value.hint
     assert "scratch-6m" in caught.value.hint
@@ -200,6 +203,31 @@ def test_foreign_vocabulary_gets_the_marks_as_new_embeddings(student: Path, voca
     assert torch.equal(model.get_input_embeddings().weight, again.get_input_embeddings().weight)
 
 
+def test_hub_model_comes_without_pickles_or_code_and_gets_the_marks(
+    student: Path, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model as GPT-2 lies on the Hub, its tokenizer in vocab.json and merges.txt, without our marks."""
+    plain = Vocabulary.learn(["how many apples are left"] * 3, size=300)
+    plain.tokenizer.model.save(str(tmp_path))
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(student / name, tmp_path)
+    asked: dict[str, Any] = {}
+
+    def fetch(name: str, **given: Any) -> str:
+        asked.update(given, name=name)
+        return str(tmp_path)
+
+    monkeypatch.setattr(models, "snapshot_download", fetch)
+    found = models.pretrained_vocabulary("some/gpt2")
+    assert set(found.ids) == set(MARKS)
+    assert found.decode(found.encode([PROBLEM, " how many apples", ASK])) == [PROBLEM, " how many apples", ASK]
+    assert models.pretrained("some/gpt2", vocabulary=found).get_input_embeddings().num_embeddings == found.size
+    assert asked["name"] == "some/gpt2"
+    assert not any(
+        fnmatch(name, pattern) for pattern in asked["allow_patterns"] for name in ("pytorch_model.bin", "x.pt", "modeling.py")
+    )
+
+
 # Adapters
 
 
@@ -235,7 +263,7 @@ def test_adapters_learn_the_marks_and_leave_all_other_tokens_alone(
 ) -> None:
     plain = models.merged(adapted)
     moved = (plain.get_input_embeddings().weight - new_gpt2().get_input_embeddings().weight).abs().sum(1) > 0
-    used = {vocabulary.ids[mark] for mark in MARKS if mark.name in ("<|problem|>", "<|ask|>", "<|solve|>", "<|=|>", "<|end|>", "<|done|>")}
+    used = {vocabulary.ids[mark] for mark in (PROBLEM, ASK, SOLVE, EQUALS, END, DONE)}
     assert used <= set(moved.nonzero().flatten().tolist()) <= set(vocabulary.ids.values())
     assert torch.equal(plain.get_input_embeddings().weight, plain.get_output_embeddings().weight)
 
@@ -248,9 +276,7 @@ def test_adapters_touch_attention_and_mlp_of_each_layer(new_gpt2: Callable[[], A
 
 
 def test_model_without_gpt2_s_matrices_is_refused_adapters(vocabulary: Vocabulary) -> None:
-    small = BertConfig(
-        vocab_size=vocabulary.size, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, is_decoder=True
-    )
-    with pytest.raises(ModelError, match="BertLMHeadModel") as caught:
-        models.with_adapters(BertLMHeadModel(small), Lora(), vocabulary=vocabulary)
+    small = OPTConfig(vocab_size=vocabulary.size, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, ffn_dim=32)
+    with pytest.raises(ModelError, match="OPTForCausalLM") as caught:
+        models.with_adapters(OPTForCausalLM(small), Lora(), vocabulary=vocabulary)
     assert "lora" in caught.value.hint

@@ -86,8 +86,14 @@ HAND_WRITTEN = [CLIPS, SHARES, PLAIN, trace("5"), trace("  A  \n text\u00a0of 5 
 
 
 @pytest.fixture(scope="module")
-def traces() -> list[Trace]:
-    return [*HAND_WRITTEN, *curriculum.draw_many(curriculum.load_families(), 300, 1)]
+def drawn() -> list[Trace]:
+    return list(curriculum.draw_many(curriculum.load_families(), 300, 1))
+
+
+@pytest.fixture
+def traces(drawn: list[Trace], style: Style) -> list[Trace]:
+    """The traces written here and a share of the drawn ones; the twelve styles have each of those three times."""
+    return [*HAND_WRITTEN, *drawn[STYLES.index(style) % 4 :: 4]]
 
 
 def merged(pieces: Iterable[Piece]) -> list[Piece]:
@@ -139,7 +145,7 @@ def test_segments_alternate_and_each_role_writes_between_its_own_marks(traces: l
         for before, after in pairwise(segments):
             match after.role:
                 case Role.DECOMPOSER:
-                    assert before.pieces[-1] in (END, PROBLEM) or before.role is Role.PROBLEM
+                    assert before.pieces[-1] is END or before.role is Role.PROBLEM
                     assert after.pieces == (DONE,) or (after.pieces[0] is ASK and after.pieces[-1] is SOLVE)
                 case Role.SOLVER:
                     assert before.role in (Role.DECOMPOSER, Role.CALCULATOR)
@@ -150,16 +156,16 @@ def test_segments_alternate_and_each_role_writes_between_its_own_marks(traces: l
                     pytest.fail(f"{after} does not open the transcript")
 
 
-def test_the_decomposer_writes_exactly_the_subquestions_and_the_done_mark(traces: list[Trace]) -> None:
-    for given_trace in traces:
+def test_the_decomposer_writes_exactly_the_subquestions_and_the_done_mark(drawn: list[Trace]) -> None:
+    for given_trace in [*HAND_WRITTEN, *drawn]:
         own = [s for s in render(given_trace, DIGITS) if s.role is Role.DECOMPOSER]
         asked = [segment.pieces for segment in own if segment.pieces != (DONE,)]
         assert [text(pieces[1:-1]) for pieces in asked] == [" " + step.question for step in given_trace.steps]
         assert (own[-1:] == [Segment(Role.DECOMPOSER, (DONE,))]) is (given_trace.ended is Ended.DONE)
 
 
-def test_the_solver_writes_exactly_the_expressions_and_the_calculator_the_results(traces: list[Trace]) -> None:
-    for given_trace in traces:
+def test_the_solver_writes_exactly_the_expressions_and_the_calculator_the_results(drawn: list[Trace]) -> None:
+    for given_trace in [*HAND_WRITTEN, *drawn]:
         segments, known = render(given_trace, DIGITS), Known.of(given_trace.problem.question)
         expected = list[str]()
         for step in given_trace.steps:
@@ -171,15 +177,15 @@ def test_the_solver_writes_exactly_the_expressions_and_the_calculator_the_result
         assert [calculate(one) for one in solver] == [calculate(one) for one in expected]
 
 
-def test_a_sentence_solver_writes_its_sentence_once_and_no_result(traces: list[Trace]) -> None:
+def test_a_sentence_solver_writes_its_sentence_once_and_no_result() -> None:
     segments = render(CLIPS, SENTENCES)
     assert [text(s.pieces) for s in segments if s.role is Role.SOLVER] == [
         " Natalia sold <<48/2<|=|>",
         " clips in June.<|end|>",
         " She sold <<48+24<|=|>",
         " clips, that's $ <<72*1200<|=|>",
-        "86,400.<|end|>",
-        " In year <<5*0.2<|=|>",
+        ".<|end|>",
+        " In year $ <<5*0.2<|=|>",
         " of the 72 (48 + 24).<|end|>",
     ]
 
@@ -225,10 +231,10 @@ def test_only_what_the_decomposer_ended_is_closed_by_the_done_mark() -> None:
         assert sum(DONE in segment.pieces for segment in segments) == (ended is Ended.DONE)
 
 
-def test_what_the_solver_learns_of_results_changes_no_text(traces: list[Trace]) -> None:
+def test_what_the_solver_learns_of_results_changes_no_text(drawn: list[Trace]) -> None:
     for numbers, solutions in product(Numbers, Solutions):
         inserted, learned = (Style(numbers, solutions, results) for results in Results)
-        assert [render(t, inserted) for t in traces[:40]] == [render(t, learned) for t in traces[:40]]
+        assert all(render(t, inserted) == render(t, learned) for t in [*HAND_WRITTEN, *drawn[:20]])
 
 
 # Reading back.
@@ -268,19 +274,16 @@ def test_what_was_read_back_renders_to_the_same_transcript(traces: list[Trace], 
 
 
 def test_an_earlier_fraction_stays_a_reference_when_the_trace_is_rendered_again() -> None:
-    for solutions in Solutions:
-        style = Style(solutions=solutions)
-        segments = render(read_back(SHARES, style), style)
-        assert segments == render(SHARES, style) or solutions is Solutions.SENTENCE
-        second = [s for s in segments if s.role is Role.SOLVER][2]
+    for style in (Style(), Style(solutions=Solutions.SENTENCE)):
+        second = [s for s in render(read_back(SHARES, style), style) if s.role is Role.SOLVER][2]
         assert [p for p in second.pieces if p != " <<"] == [RESULTS[0], "*", NUMBERS[2], EQUALS]
 
 
 def test_digits_keep_the_brackets_of_a_fraction() -> None:
     third = [s for s in render(SHARES, DIGITS) if s.role is Role.SOLVER][4]
     assert text(third.pieces) == "(7-3)*20/(10/3)<|=|>"
-    slices = [s for s in render(SHARES, Style()) if s.role is Role.SOLVER][6]
-    assert text(slices.pieces) == "<r1>/(6172839/50000000)<|=|>"
+    slices = [s for s in render(SHARES, DIGITS) if s.role is Role.SOLVER][6]
+    assert text(slices.pieces) == "20/(6172839/50000000)<|=|>"
 
 
 @pytest.mark.parametrize(
@@ -293,15 +296,15 @@ def test_digits_keep_the_brackets_of_a_fraction() -> None:
         ([" In year 5 <<48/2"], "48/2"),
         ([" a << b <<", RESULTS[1]], "(-4)"),
         ([" Natalia sold", NUMBERS[0], "/2"], "48/2"),  # a student that forgot to open its equation
+        ([" Natalia sold 48/2"], "48/2"),
+        ([" Natalia sold 48 clips."], ""),
         ([" Natalia sold"], ""),
         ([], ""),
         ([NUMBERS[7], "+1"], "<n7>+1"),  # no such number: the calculator refuses it
         ([NUMBERS[1], "*", RESULTS[2]], "5*<r2>"),
     ],
 )
-def test_an_expression_is_what_the_last_opening_parts_or_the_arithmetic_at_the_end(
-    pieces: list[Piece], expression: str
-) -> None:
+def test_an_expression_is_what_the_last_opening_parts_or_the_arithmetic_at_the_end(pieces: list[Piece], expression: str) -> None:
     known = Known.of("48 clips, five each").having(number_value("10/3")).having(number_value("-4"))
     assert read_expression(pieces, known) == expression
 
@@ -405,11 +408,9 @@ NAMES = " and ".join(mark.name for mark in MARKS)
 def test_marks_in_anybodys_text_stay_text(style: Style) -> None:
     hostile = trace(f"{NAMES} 5", (f"{NAMES}?", f"{NAMES} <<5+5=10>>10 {NAMES}"))
     honest = trace("a 5", ("b?", "c <<5+5=10>>10 d"))
-    own = ({EQUALS.name} if style.solutions is Solutions.EQUATION else set[str]()) and set[str]()
     for segment, model in zip(render(hostile, style), render(honest, style), strict=True):
         found = [p for p in segment.pieces if isinstance(p, Mark) and p not in (*NUMBERS, *RESULTS)]
         assert found == [p for p in model.pieces if isinstance(p, Mark) and p not in (*NUMBERS, *RESULTS)]
-        assert not own
 
 
 @CALM
@@ -422,8 +423,7 @@ def test_no_text_breaks_the_renderer_or_smuggles_in_a_mark(question: str, asked:
     assert all(piece == piece.rstrip() and piece for piece in pieces if isinstance(piece, str))
 
 
-def test_a_mark_equals_no_text_and_names_are_unique() -> None:
-    assert all(mark != mark.name for mark in MARKS)
+def test_no_two_marks_have_the_same_name() -> None:
     assert len({mark.name for mark in MARKS}) == len(MARKS)
 
 

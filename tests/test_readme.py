@@ -1,0 +1,62 @@
+"""The README is true: its tree is the folder, its commands exist, its figures are those in experiments/results."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from socratic import cli, config, curriculum
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_tree_names_every_module_and_nothing_else() -> None:
+    block = README.split("## The files")[1].split("```")[1]
+    named = set(re.findall(r"^\s+(\w+(?:\.py|/))\s", block, re.MULTILINE))
+    there = {p.name + ("/" if p.is_dir() else "") for p in (ROOT / "socratic").iterdir() if p.name != "py.typed"}
+    there -= {"__pycache__/", "__init__.py"}
+    assert named == there
+
+
+def test_shown_commands_exist_with_their_options() -> None:
+    command = get_command(cli.app)
+    lines = re.findall(r"^\s*socratic ([a-z].*?)(?:#.*)?$", README, re.MULTILINE)
+    assert len(lines) >= 6
+    for line in lines:
+        found, words = command, re.sub(r'"[^"]*"', "TEXT", line).split()
+        while getattr(found, "commands", None):
+            found = found.commands[words.pop(0)]  # type: ignore[attr-defined]
+        known = {option for parameter in found.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
+
+
+def test_shown_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE)) <= targets
+
+
+def test_every_experiment_parses_and_says_question_and_command() -> None:
+    files = sorted((ROOT / "experiments").rglob("*.yaml"))
+    assert len(files) >= 4
+    for file in files:
+        config.load(config.TrainConfig, file)
+        head = file.read_text(encoding="utf-8")
+        assert "# Question:" in head and f"--config experiments/{file.name}" in head, file
+
+
+@pytest.mark.parametrize("report", sorted((ROOT / "experiments" / "results").glob("*.json")), ids=lambda path: path.stem)
+def test_figures_are_those_of_the_reports(report: Path) -> None:
+    found = json.loads(report.read_text(encoding="utf-8"))
+    row = f"{100 * found['correct'] / found['n']:.1f} % | {100 * found['low']:.1f} to {100 * found['high']:.1f} | {found['n']:,}"
+    assert row in README, f"{report.stem}: expected '{row}'"
+
+
+def test_counts_of_the_curriculum_are_true() -> None:
+    families = curriculum.load_families()
+    wordings = sum(len(family.wordings) for family in families)
+    assert f"{len(families):,} families of word problems with {wordings:,} wordings" in README
