@@ -9,13 +9,13 @@ never reaches `eval`, `sympify` or `parse_expr`, which execute Python. Knows not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sympy import Rational
 
 from socratic.errors import ExpressionError
-from socratic.schema import Badge, Check, Operand, Origin, Verdict
+from socratic.schema import Check, Operand, Origin, Verdict
 
 MAX_CHARS = 256  # of an expression
 MAX_DIGITS = 24  # of one number before its point and behind it, and of a result's numerator and denominator
@@ -359,14 +359,3 @@ def check_solution(solution: str, known: Known) -> tuple[tuple[Check, ...], Know
 def calculate(expression: str) -> str:
     """The calculator: the exact result as text. Raises ExpressionError."""
     return number_text(evaluate(expression).value)
-
-
-def badge(checks: Sequence[Check]) -> Badge:
-    """Sum up a step: one wrong equation spoils it, one operand from nowhere leaves it ungrounded."""
-    is_right: Callable[[Check], bool] = lambda c: c.verdict in (Verdict.CORRECT, Verdict.ROUNDED)  # noqa: E731
-    if any(c.verdict is Verdict.WRONG for c in checks):
-        return Badge.WRONG
-    if not checks or not all(map(is_right, checks)):
-        return Badge.UNCHECKABLE
-    nowhere = any(operand.origin is Origin.NOWHERE for c in checks for operand in c.operands)
-    return Badge.UNGROUNDED if nowhere else Badge.VERIFIED

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from socratic import __version__
+from socratic import __version__, display
 from socratic.errors import DataError, SocraticError, UsageError
-from socratic.schema import Badge, Decoding, Step, Trace
+from socratic.schema import Decoding, Problem
+
+if TYPE_CHECKING:  # it loads sympy, which `--help` need not
+    from socratic.orchestrator import Orchestrator
 
 EXAMPLE = "Nora picked 24 plums. She gave 9 plums to her brother and then picked 13 more. How many plums does Nora have now?"
 
@@ -33,7 +34,6 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Benchmark data: what is known, and downloads.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-stderr = Console(stderr=True, highlight=False)
 
 
 def main() -> None:
@@ -41,17 +41,11 @@ def main() -> None:
     try:
         app()
     except SocraticError as error:
-        _complain(error)
+        display.complain(error)
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         sys.stderr.close()
         raise SystemExit(0) from None
-
-
-def _complain(error: SocraticError) -> None:
-    stderr.print(Text(f"error: {error}", style="red"), soft_wrap=True)
-    if error.hint:
-        stderr.print(Text(f"hint: {error.hint}"), soft_wrap=True)
 
 
 class EngineName(StrEnum):
@@ -109,7 +103,7 @@ def solve(
             if len(questions) == 1:
                 raise
             faults += 1
-            _complain(UsageError(f"line {number}: {error}", hint=error.hint))
+            display.complain(UsageError(f"line {number}: {error}", hint=error.hint))
     if faults:
         raise UsageError(f"{faults} of {len(questions)} lines could not be used; the others are solved")
 
@@ -123,9 +117,7 @@ def _stdin_lines() -> Iterator[str]:
     yield from lines
 
 
-def _solve_one(orchestrator: Orchestrator, question: str, samples: int, decoding: Decoding, as_json: bool) -> None:  # type: ignore[name-defined] # noqa: F821
-    from socratic.orchestrator import as_text
-
+def _solve_one(orchestrator: Orchestrator, question: str, samples: int, decoding: Decoding, as_json: bool) -> None:
     if samples > 1:
         vote = orchestrator.vote(question, samples=samples, decoding=decoding)
         traces, note = iter([vote.trace]), f"{vote.agreeing} of {vote.samples} sampled traces agree"
@@ -134,35 +126,11 @@ def _solve_one(orchestrator: Orchestrator, question: str, samples: int, decoding
     if as_json:
         print(json.dumps(list(traces)[-1].to_dict(), ensure_ascii=False), flush=True)
     elif sys.stdout.isatty():
-        _show(traces)
+        display.show(traces)
     else:
-        print(as_text(list(traces)[-1]), flush=True)
+        print(list(traces)[-1], flush=True)
     if note:
-        stderr.print(note)
-
-
-_COLORS = {Badge.VERIFIED: "green", Badge.UNGROUNDED: "yellow", Badge.WRONG: "red", Badge.UNCHECKABLE: "yellow"}
-
-
-def _show(traces: Iterable[Trace]) -> None:
-    """Print steps as they come."""
-    from socratic.orchestrator import ending
-
-    console, shown = Console(highlight=False), 0
-    for trace in traces:
-        for step in trace.steps[shown:]:
-            console.print(*_step_lines(shown + 1, step), sep="\n")
-            shown += 1
-    console.print(Text(ending(trace), style="bold"))
-
-
-def _step_lines(number: int, step: Step) -> tuple[Text, Text]:
-    from socratic.arithmetic import badge
-    from socratic.orchestrator import plain
-
-    mark = badge(step.checks)
-    solution = Text.assemble("   ", plain(step.solution), "   ", (mark.value, _COLORS[mark]))
-    return Text(f"{number}. {step.question}", style="cyan"), solution
+        display.stderr.print(note)
 
 
 @app.command(epilog="Example: socratic evaluate svamp --limit 100")
@@ -186,18 +154,18 @@ def evaluate(
     for calculator in (True, False):
         place = out / f"{Path(problems).stem}-{'calculator' if calculator else 'bare'}"
         decoding = Decoding(calculator=calculator)
-        with _Running(len(chosen[:limit])) as running:
+        with display.tally(len(chosen[:limit])) as add:
             report = evaluation.evaluate(
                 lambda many, decoding=decoding: orchestrator.solve_each(many, decoding),
                 chosen[:limit],
                 model=model,
                 calculator=calculator,
                 predictions=place.with_suffix(".jsonl"),
-                progress=running.add,
+                progress=lambda graded, add=add: add(graded.correct),
             )
         place.with_suffix(".json").write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
         print(evaluation.as_line(report), flush=True)
-    stderr.print(f"predictions and reports: {out}")
+    display.stderr.print(f"predictions and reports: {out}")
     if faults:
         raise DataError(f"{faults} broken lines of {problems} were left out; the others are evaluated")
 
@@ -205,38 +173,15 @@ def evaluate(
 REPORTED = {"gsm8k": "test", "gsm8k-socratic": "test", "svamp": "all", "strategyqa": "dev", "mawps": "train"}
 
 
-def _problems(name: str, split: str, data: Path | None) -> tuple[list, int]:  # type: ignore[type-arg]
+def _problems(name: str, split: str, data: Path | None) -> tuple[list[Problem], int]:
     from socratic import benchmarks
 
     if name.endswith((".jsonl", ".jsonl.gz")):
         problems, broken = benchmarks.read_problems(Path(name))
         for line in broken:
-            _complain(DataError(f"{line.where}: {line.reason}"))
+            display.complain(DataError(f"{line.where}: {line.reason}"))
         return problems, len(broken)
     return benchmarks.problems(name, split or REPORTED.get(name, ""), data=data), 0
-
-
-class _Running:
-    """A progress bar with the accuracy so far."""
-
-    def __init__(self, total: int) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        figures = TextColumn("{task.completed}/{task.total}  {task.fields[right]} right")
-        self.progress = Progress(BarColumn(), figures, TimeRemainingColumn(), console=stderr, transient=True)
-        self.task = self.progress.add_task("", total=total, right=0)
-        self.right = 0
-
-    def __enter__(self) -> _Running:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def add(self, graded: Graded) -> None:  # type: ignore[name-defined] # noqa: F821
-        self.right += graded.correct
-        self.progress.update(self.task, advance=1, right=self.right)
 
 
 @app.command(epilog="Example: socratic train solver --config experiments/smoke.yaml --out runs/smoke-solver")
@@ -271,7 +216,6 @@ def curriculum(
 ) -> None:
     """Draw problems with verified traces from the families, or check families."""
     from socratic import curriculum as teacher
-    from socratic.orchestrator import as_text
     from socratic.schema import write_jsonl
 
     if check:
@@ -287,16 +231,20 @@ def curriculum(
         print(f"{write_jsonl(out, (trace.to_dict() for trace in traces))} traces in {out}")
         return
     for trace in traces:
-        print(f"{trace.problem.question}\n{as_text(trace)}\n")
+        print(f"{trace.problem.question}\n{trace}\n")
 
 
 @data_app.command("download", epilog="Example: socratic data download gsm8k svamp strategyqa")
-def data_download(names: Annotated[list[str], typer.Argument(help="gsm8k, svamp, strategyqa")]) -> None:
+def data_download(
+    names: Annotated[list[str], typer.Argument(help="gsm8k, svamp, strategyqa")],
+    mirror: Annotated[str | None, typer.Option(help="A base address in place of raw.githubusercontent.com.")] = None,
+) -> None:
     """Fill the user's cache from pinned public addresses, sha256 checked."""
     from socratic import benchmarks, downloads
 
-    for path in downloads.download(names, cache=benchmarks.cache_folder()):
-        print(path)
+    with display.downloading() as update:
+        paths = downloads.download(names, cache=benchmarks.cache_folder(), mirror=mirror, progress=update)
+    print(*paths, sep="\n")
 
 
 @data_app.command("list")

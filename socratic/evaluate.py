@@ -16,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from socratic.answers import same_answer
-from socratic.arithmetic import badge
 from socratic.errors import DataError
 from socratic.schema import Problem, Report, Trace
 
@@ -90,7 +89,7 @@ def _report(graded: Sequence[Graded], model: str, calculator: bool, seconds: flo
         high=high,
         unanswered=sum(g.trace.answer is None for g in graded),
         seconds=round(seconds, 1),
-        badges=dict(Counter(badge(step.checks).value for g in graded for step in g.trace.steps)),
+        badges=dict(Counter(step.badge.value for g in graded for step in g.trace.steps)),
         versions={name: version(name) for name in ("socratic-cot", "ctranslate2", "tokenizers", "sympy")},
     )
 

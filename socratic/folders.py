@@ -50,9 +50,7 @@ def read_student(path: Path) -> StudentFolder:
         raise ModelError(f"{path} lacks {', '.join(missing)}", hint="give a whole folder, as `socratic train` writes it")
     try:
         style = json.loads((path / "student.json").read_text(encoding="utf-8"))["style"]
-        return StudentFolder(
-            path, Style(Numbers(style["numbers"]), Solutions(style["solutions"]), Results(style["results"]))
-        )
+        return StudentFolder(path, Style(Numbers(style["numbers"]), Solutions(style["solutions"]), Results(style["results"])))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path / 'student.json'} names no known style ({error})") from error
 

@@ -4,21 +4,23 @@ In: questions, and any two students that fit `Asks` and `Solves`. Out: `Trace`s,
 first: one problem is a batch of one. Knows nothing of models, tokens or files; `from_pretrained` alone asks `students`.
 
     orchestrator = Orchestrator.from_pretrained("default")
-    print(as_text(orchestrator.solve("Tom has 3 bags of 12 apples. How many apples does he have?")))
+    print(orchestrator.solve("Tom has 3 bags of 12 apples. How many apples does he have?"))
 """
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from socratic.answers import same_answer
-from socratic.arithmetic import Known, badge, check_solution, find_numbers, number_text
+from socratic.arithmetic import Known, check_solution, find_numbers, number_text
 from socratic.errors import UsageError
 from socratic.schema import Badge, Decoding, Ended, Problem, Source, Step, Trace
 
+GREEDY = Decoding()
 MAX_QUESTION = 4000  # characters; the students' context is far shorter
 
 
@@ -50,9 +52,7 @@ class Vote:
 class Orchestrator:
     """Runs two students in lockstep."""
 
-    def __init__(
-        self, decomposer: Asks, solver: Solves, *, name: str = "", max_steps: int = 10, batch_size: int = 16
-    ) -> None:
+    def __init__(self, decomposer: Asks, solver: Solves, *, name: str = "", max_steps: int = 10, batch_size: int = 16) -> None:
         self.decomposer, self.solver = decomposer, solver
         self.name, self.max_steps, self.batch_size = name, max_steps, batch_size
 
@@ -65,30 +65,28 @@ class Orchestrator:
 
         return cls(*load_pair(name, engine=engine), name=name, max_steps=max_steps, batch_size=batch_size)
 
-    def solve(self, question: str | Problem, decoding: Decoding = Decoding()) -> Trace:
+    def solve(self, question: str | Problem, decoding: Decoding = GREEDY) -> Trace:
         """Solve one problem. Raises UsageError where there is none."""
         return self.solve_many([question], decoding)[0]
 
-    def solve_many(self, questions: Sequence[str | Problem], decoding: Decoding = Decoding()) -> list[Trace]:
+    def solve_many(self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY) -> list[Trace]:
         """Solve problems in batches; order is kept."""
         return list(self.solve_each(questions, decoding))
 
-    def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = Decoding()) -> Iterator[Trace]:
+    def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY) -> Iterator[Trace]:
         """The same, yielding each batch's traces as soon as it is done."""
         problems = [as_problem(question) for question in questions]
         for start in range(0, len(problems), self.batch_size):
-            yield from self._run([self._start(problem) for problem in problems[start : start + self.batch_size]], decoding)
+            traces = [self._start(problem) for problem in problems[start : start + self.batch_size]]
+            *_, ended = self._rounds(traces, decoding, batch=start)
+            yield from ended
 
-    def stream(self, question: str | Problem, decoding: Decoding = Decoding()) -> Iterator[Trace]:
+    def stream(self, question: str | Problem, decoding: Decoding = GREEDY) -> Iterator[Trace]:
         """The trace of one problem after each round of the loop; the last one yielded has ended."""
-        traces = [self._start(as_problem(question))]
-        for round_ in range(self.max_steps + 1):
-            traces = self._advance(traces, replace(decoding, seed=decoding.seed + round_))
+        for traces in self._rounds([self._start(as_problem(question))], decoding, batch=0):
             yield traces[0]
-            if traces[0].ended:
-                return
 
-    def vote(self, question: str | Problem, *, samples: int, temperature: float = 0.7, decoding: Decoding = Decoding()) -> Vote:
+    def vote(self, question: str | Problem, *, samples: int, temperature: float = 0.7, decoding: Decoding = GREEDY) -> Vote:
         """Sample k traces, set aside those that did not finish or hold a wrong step, and vote on the rest.
 
         Self-consistency (Wang et al. 2022) over verified traces; where none is left, all of them vote.
@@ -104,12 +102,13 @@ class Orchestrator:
     def _start(self, problem: Problem) -> Trace:
         return Trace(problem, source=Source("student", self.name))
 
-    def _run(self, traces: list[Trace], decoding: Decoding) -> list[Trace]:
+    def _rounds(self, traces: list[Trace], decoding: Decoding, *, batch: int) -> Iterator[list[Trace]]:
+        """The batch after each round, until every trace has ended; each batch and round draws from a seed of its own."""
         for round_ in range(self.max_steps + 1):
+            traces = self._advance(traces, replace(decoding, seed=_mixed(decoding.seed, batch, round_)))
+            yield traces
             if all(trace.ended for trace in traces):
-                break
-            traces = self._advance(traces, replace(decoding, seed=decoding.seed + round_))
-        return traces
+                return
 
     def _advance(self, traces: list[Trace], decoding: Decoding) -> list[Trace]:
         """One round for every trace that has not ended: a subquestion, then its solution."""
@@ -137,6 +136,11 @@ class Orchestrator:
                 traces[place] = _with_step(traces[place], question, solution)
 
 
+def _mixed(*numbers: int) -> int:
+    """One 31-bit seed of several numbers, the same on every machine."""
+    return zlib.crc32(repr(numbers).encode()) >> 1
+
+
 def as_problem(question: str | Problem) -> Problem:
     """A question as a problem. Raises UsageError for one that is empty, too long, or holds control characters."""
     problem = question if isinstance(question, Problem) else Problem("question", question.strip())
@@ -145,7 +149,8 @@ def as_problem(question: str | Problem) -> Problem:
         raise UsageError("the question is empty", hint='give a word problem, e.g. "Tom has 3 bags of 12 apples. How many?"')
     if len(text) > MAX_QUESTION:
         raise UsageError(
-            f"the question has {len(text):,} characters, at most {MAX_QUESTION:,} are read", hint="give one word problem at a time"
+            f"the question has {len(text):,} characters, at most {MAX_QUESTION:,} are read",
+            hint="give one word problem at a time",
         )
     odd = next((c for c in text if not c.isprintable() and c not in "\n\t\r\u2028\u00a0"), None)
     if odd:
@@ -191,30 +196,8 @@ def _last_number(solution: str) -> str:
 
 
 def _is_sound(trace: Trace) -> bool:
-    return trace.ended is Ended.DONE and all(badge(step.checks) is not Badge.WRONG for step in trace.steps)
+    return trace.ended is Ended.DONE and all(step.badge is not Badge.WRONG for step in trace.steps)
 
 
 def _agree(one: Trace, other: Trace) -> bool:
     return one.answer == other.answer or (one.answer is not None and same_answer(other.answer, one.answer))
-
-
-def as_text(trace: Trace) -> str:
-    """A trace as plain lines: subquestion, solution, badge, and the answer or why there is none."""
-    lines = []
-    for number, step in enumerate(trace.steps, 1):
-        lines.append(f"{number}. {step.question}")
-        lines.append(f"   {plain(step.solution)}   [{badge(step.checks).value}]")
-    lines.append(ending(trace))
-    return "\n".join(lines)
-
-
-def plain(solution: str) -> str:
-    """A solution without calculator marks: `48/2 = 24`."""
-    before, *marked = solution.split("<<")
-    return (before + "".join(part.partition(">>")[2] for part in marked)).strip()
-
-
-def ending(trace: Trace) -> str:
-    """The last line of a trace: its answer, and a word of warning where it did not end well."""
-    answer = f"Answer: {trace.answer}" if trace.answer else "No answer"
-    return answer if trace.ended is Ended.DONE else f"{answer} (ended: {(trace.ended or Ended.NO_ANSWER).value})"

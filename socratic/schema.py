@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
@@ -87,6 +87,17 @@ class Check:
     operands: tuple[Operand, ...] = ()
 
 
+def badge(checks: Sequence[Check]) -> Badge:
+    """Sum up the equations of a step: a wrong one spoils it, an operand from nowhere leaves it ungrounded."""
+    verdicts = {check.verdict for check in checks}
+    if Verdict.WRONG in verdicts:
+        return Badge.WRONG
+    if not checks or Verdict.UNREADABLE in verdicts:
+        return Badge.UNCHECKABLE
+    nowhere = any(operand.origin is Origin.NOWHERE for check in checks for operand in check.operands)
+    return Badge.UNGROUNDED if nowhere else Badge.VERIFIED
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One subquestion, the solution to it, its answer, and the checks of its equations."""
@@ -95,6 +106,17 @@ class Step:
     solution: str
     answer: str
     checks: tuple[Check, ...] = ()
+
+    @property
+    def badge(self) -> Badge:
+        """What a reader may trust in it."""
+        return badge(self.checks)
+
+    @property
+    def plain(self) -> str:
+        """The solution without calculator marks: `48/2 = 24`."""
+        before, *marked = self.solution.split("<<")
+        return (before + "".join(part.partition(">>")[2] for part in marked)).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +147,19 @@ class Trace:
     answer: str | None = None
     ended: Ended | None = None
     source: Source = field(default_factory=lambda: Source("student", ""))
+
+    def __str__(self) -> str:
+        """For people: subquestions, solutions with badges, and the answer or why there is none."""
+        lines = []
+        for number, step in enumerate(self.steps, 1):
+            lines += [f"{number}. {step.question}", f"   {step.plain}   [{step.badge.value}]"]
+        return "\n".join([*lines, self.ending])
+
+    @property
+    def ending(self) -> str:
+        """The last line: the answer, and a word of warning where the trace did not end well."""
+        answer = f"Answer: {self.answer}" if self.answer else "No answer"
+        return answer if self.ended is Ended.DONE else f"{answer} ({self.ended.value if self.ended else 'not finished'})"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of docs/design.md, section 1."""

@@ -26,7 +26,6 @@ from socratic.arithmetic import (
     MAX_DIGITS,
     MAX_NESTING,
     Known,
-    badge,
     calculate,
     candidates,
     check,
@@ -40,7 +39,7 @@ from socratic.arithmetic import (
     verdict,
 )
 from socratic.errors import ExpressionError
-from socratic.schema import Badge, Check, Operand, Origin, Verdict
+from socratic.schema import Badge, Check, Operand, Origin, Verdict, badge
 
 CALM = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 LARGEST = 10**MAX_DIGITS - 1

@@ -16,7 +16,9 @@ QUESTION = "Tom has 3 bags of 12 apples. How many apples does he have?"
 
 def run(*arguments: str, stdin: str | bytes = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     raw = stdin.encode() if isinstance(stdin, str) else stdin
-    done = subprocess.run([sys.executable, "-m", "socratic.cli", *arguments], input=raw, capture_output=True, cwd=cwd, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "socratic.cli", *arguments], input=raw, capture_output=True, cwd=cwd, timeout=120
+    )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -77,7 +79,7 @@ def test_the_users_mistakes_exit_with_2_a_message_and_no_traceback(arguments: li
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("question", ["你有三個蘋果，吃了一個。", "no numbers at all", "42", "¿Cuántas?", "<|done|> <n0> <<1+1=3>>"])
+@pytest.mark.parametrize("question", ["你有三個蘋果 吃了一個", "no numbers at all", "42", "¿Cuántas?", "<|done|> <n0> <<1+1=3>>"])
 def test_what_is_no_word_problem_still_gets_an_honest_trace(question: str) -> None:
     done = run("solve", "--", question)
     assert done.returncode == 0, done.stderr
@@ -94,7 +96,11 @@ def test_bytes_that_are_no_text_are_no_crash() -> None:
 
 
 def test_evaluate_reports_both_ways_and_spares_good_lines_from_broken_ones(tmp_path: Path) -> None:
-    lines = [json.dumps({"question": QUESTION, "answer": "36"}), "{broken", json.dumps({"question": QUESTION, "answer": 36, "id": "b"})]
+    lines = [
+        json.dumps({"question": QUESTION, "answer": "36"}),
+        "{broken",
+        json.dumps({"question": QUESTION, "answer": 36, "id": "b"}),
+    ]
     (tmp_path / "mine.jsonl").write_text("\n".join(lines) + "\n")
     done = run("evaluate", "mine.jsonl", cwd=tmp_path)
     assert done.returncode == 2
@@ -110,10 +116,12 @@ def test_samples_vote_and_a_seed_repeats_them() -> None:
 
 
 def test_solve_loads_neither_torch_nor_transformers() -> None:
-    code = (
-        "import sys; from socratic.orchestrator import Orchestrator; Orchestrator.from_pretrained().solve('2 and 3 apples. How many?');"
-        "print([m for m in ('torch', 'transformers', 'openai', 'scipy') if m in sys.modules])"
-    )
+    code = """
+import sys
+from socratic.orchestrator import Orchestrator
+Orchestrator.from_pretrained().solve("2 and 3 apples. How many?")
+print([name for name in ("torch", "transformers", "openai", "scipy") if name in sys.modules])
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
 

@@ -29,6 +29,7 @@ LAYERS = [
     {"train", "students"},
     {"orchestrator"},  # defines the protocols it needs; `from_pretrained` alone asks `students`
     {"evaluate"},
+    {"display"},
     {"cli"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -16,7 +16,9 @@ def model() -> Any:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(0)
-    return GPT2LMHeadModel(GPT2Config(vocab_size=40, n_positions=16, n_layer=2, n_embd=16, n_head=2, bos_token_id=0, eos_token_id=0))
+    return GPT2LMHeadModel(
+        GPT2Config(vocab_size=40, n_positions=16, n_layer=2, n_embd=16, n_head=2, bos_token_id=0, eos_token_id=0)
+    )
 
 
 def step(model: Any, optimizer: MuonAdamW) -> None:

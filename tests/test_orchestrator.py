@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from scripted import ScriptedDecomposer, ScriptedSolver
 
-from socratic.arithmetic import badge
 from socratic.errors import UsageError
-from socratic.orchestrator import MAX_QUESTION, Orchestrator, as_text, plain
-from socratic.schema import Badge, Decoding, Ended, Problem, Trace, Verdict
+from socratic.orchestrator import MAX_QUESTION, Orchestrator
+from socratic.schema import Badge, Decoding, Ended, Problem, Step, Trace, Verdict
 
 CLIPS = "Natalia sold 48 clips in April and half as many in May. How many clips did she sell altogether?"
 PLUMS = "Tom has 3 bags of 12 plums. How many plums does he have?"
@@ -20,7 +21,9 @@ SOLVES = {
 }
 
 
-def scripted(asks: dict[str, list[str | Ended]] | None = None, solves: dict[str, str | Ended] | None = None, **options: int) -> Orchestrator:
+def scripted(
+    asks: dict[str, list[str | Ended]] | None = None, solves: dict[str, str | Ended] | None = None, **options: int
+) -> Orchestrator:
     return Orchestrator(ScriptedDecomposer(asks or ASKS), ScriptedSolver({**SOLVES, **(solves or {})}), **options)
 
 
@@ -28,7 +31,7 @@ def test_last_step_answers_the_problem() -> None:
     trace = scripted().solve(CLIPS)
     assert [step.answer for step in trace.steps] == ["24", "72"]
     assert (trace.answer, trace.ended) == ("72", Ended.DONE)
-    assert [badge(step.checks) for step in trace.steps] == [Badge.VERIFIED, Badge.VERIFIED]
+    assert [step.badge for step in trace.steps] == [Badge.VERIFIED, Badge.VERIFIED]
 
 
 def test_students_see_only_the_past() -> None:
@@ -84,12 +87,12 @@ def test_wrong_arithmetic_of_a_student_is_seen_with_the_right_value() -> None:
     trace = scripted(solves={"How many in May?": "48/2 = <<48/2=25>>25"}).solve(CLIPS)
     check = trace.steps[0].checks[0]
     assert (check.verdict, check.stated, check.computed) == (Verdict.WRONG, "25", "24")
-    assert badge(trace.steps[0].checks) is Badge.WRONG
+    assert trace.steps[0].badge is Badge.WRONG
 
 
 def test_an_operand_from_nowhere_leaves_a_step_ungrounded() -> None:
     trace = scripted(solves={"How many in May?": "<<48-17=31>>31"}).solve(CLIPS)
-    assert badge(trace.steps[0].checks) is Badge.UNGROUNDED
+    assert trace.steps[0].badge is Badge.UNGROUNDED
 
 
 def test_votes_drop_wrong_and_unfinished_traces() -> None:
@@ -98,28 +101,40 @@ def test_votes_drop_wrong_and_unfinished_traces() -> None:
 
         def solve(self, traces, questions, decoding):  # type: ignore[no-untyped-def]
             super().solve(traces, ["How many plums?"] * len(traces), decoding)
-            return ["<<3*12=35>>35", "<<3*12=35>>35", "<<3*12=35>>35", "<<3+12=15>>15", "<<12*3=36>>36", "<<3*12=36>>36"][: len(traces)]
+            return ["<<3*12=35>>35", "<<3*12=35>>35", "<<3*12=35>>35", "<<3+12=15>>15", "<<12*3=36>>36", "<<3*12=36>>36"][
+                : len(traces)
+            ]
 
     vote = Orchestrator(ScriptedDecomposer(ASKS), Changing(SOLVES)).vote(PLUMS, samples=6)
     assert (vote.trace.answer, vote.agreeing, vote.samples) == ("36", 2, 6)
 
 
-def test_each_round_draws_from_another_seed_and_zero_is_one() -> None:
-    orchestrator = scripted()
-    orchestrator.solve(CLIPS, Decoding(temperature=1.0, seed=0))
-    solver = orchestrator.solver
-    assert isinstance(solver, ScriptedSolver)
-    assert [decoding.seed for decoding in solver.decodings] == [0, 1]
+def test_each_batch_and_round_draws_from_its_own_seed_and_the_same_ones_again() -> None:
+    def seeds(seed: int) -> list[int]:
+        orchestrator = scripted(batch_size=2)
+        orchestrator.solve_many([CLIPS] * 6, Decoding(temperature=1.0, seed=seed))
+        solver = orchestrator.solver
+        assert isinstance(solver, ScriptedSolver)
+        return [decoding.seed for decoding in solver.decodings]
+
+    assert len(set(seeds(0))) == 6, "three batches of two rounds"
+    assert seeds(0) == seeds(0)
+    assert not set(seeds(0)) & set(seeds(1))
 
 
 @pytest.mark.parametrize(
     ("question", "found"),
-    [("", "empty"), ("  \n", "empty"), ("7" * (MAX_QUESTION + 1), "characters"), ("How many\x00?", "U+0000"), ("a\x1b[31mb?", "U+001B")],
+    [
+        ("", "empty"),
+        ("  \n", "empty"),
+        ("7" * (MAX_QUESTION + 1), "characters"),
+        ("How many\x00?", "U+0000"),
+        ("a\x1b[31mb?", "U+001B"),
+    ],
 )
 def test_what_is_no_question_is_refused_with_a_hint(question: str, found: str) -> None:
-    with pytest.raises(UsageError, match="empty|characters|control") as caught:
+    with pytest.raises(UsageError, match=re.escape(found)) as caught:
         scripted().solve(question)
-    assert found in str(caught.value)
     assert caught.value.hint
 
 
@@ -130,8 +145,8 @@ def test_odd_but_honest_questions_reach_the_students(question: str) -> None:
 
 
 def test_text_shows_equations_without_marks() -> None:
-    assert plain("48/2 = <<48/2=24>>24 clips, <<1+1=2>>2 more") == "48/2 = 24 clips, 2 more"
-    text = as_text(scripted().solve(CLIPS))
+    assert Step("", "48/2 = <<48/2=24>>24 clips, <<1+1=2>>2 more", "2").plain == "48/2 = 24 clips, 2 more"
+    text = str(scripted().solve(CLIPS))
     assert text.splitlines() == [
         "1. How many in May?",
         "   48/2 = 24   [verified]",

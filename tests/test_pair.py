@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from socratic.arithmetic import badge
 from socratic.benchmarks import read_problems
 from socratic.evaluate import grade
 from socratic.orchestrator import Orchestrator
@@ -32,7 +31,7 @@ def test_half_of_twenty_plain_problems_are_right(pair: Orchestrator) -> None:
 def test_the_calculator_never_states_a_wrong_result(pair: Orchestrator) -> None:
     steps = [step for trace in pair.solve_many(PLAIN) for step in trace.steps]
     assert steps
-    assert all(badge(step.checks) is not Badge.WRONG for step in steps)
+    assert all(step.badge is not Badge.WRONG for step in steps)
 
 
 def test_batch_1_equals_batch_16(pair: Orchestrator) -> None:

@@ -36,7 +36,9 @@ def vocabulary() -> Vocabulary:
     return Vocabulary.learn([START.problem.question] * 3, size=400)
 
 
-def solved(vocabulary: Vocabulary, turns: list[list[Piece]], *, trace: Trace = START, style: Style = MASKED, decoding: Decoding = GREEDY) -> str | Ended:
+def solved(
+    vocabulary: Vocabulary, turns: list[list[Piece]], *, trace: Trace = START, style: Style = MASKED, decoding: Decoding = GREEDY
+) -> str | Ended:
     return Solver(ScriptedEngine(vocabulary, turns), style).solve([trace], ["How many?"], decoding)[0]
 
 

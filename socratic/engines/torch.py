@@ -55,9 +55,7 @@ class TorchEngine:
         cache, chosen, ends = None, ids, torch.tensor(sorted(stop), device=self.device)
         written = ids.new_empty(len(ids), 0)
         while written.shape[1] < max_tokens and not torch.isin(written, ends).any(1).all():
-            out = self.model(
-                input_ids=chosen, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
-            )
+            out = self.model(input_ids=chosen, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
             cache, logits = out.past_key_values, out.logits[:, -1].float()  # (B, V)
             logits = logits.masked_fill(forbidden, float("-inf"))
             chosen = self._choose(logits, temperature)  # (B, 1)

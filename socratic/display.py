@@ -1,0 +1,78 @@
+"""What a person at a terminal sees: traces as they grow, progress bars, complaints.
+
+In: values of the package. Out: rich's output; results to stdout, everything else to stderr. Model text is never read as
+markup. Knows nothing of how anything is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from socratic.errors import SocraticError
+from socratic.schema import Badge, Step, Trace
+
+if TYPE_CHECKING:
+    from socratic import downloads
+
+stdout = Console(highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+COLORS = {Badge.VERIFIED: "green", Badge.UNGROUNDED: "yellow", Badge.WRONG: "red", Badge.UNCHECKABLE: "yellow"}
+
+
+def complain(error: SocraticError) -> None:
+    """What was found and expected, and what to do next."""
+    stderr.print(Text(f"error: {error}", style="red"))
+    if error.hint:
+        stderr.print(Text(f"hint: {error.hint}"))
+
+
+def show(traces: Iterable[Trace]) -> None:
+    """Print the steps of one growing trace as they come, then its ending; the same lines as `str(trace)`, in color."""
+    shown, ending = 0, ""
+    for trace in traces:
+        for step in trace.steps[shown:]:
+            shown += 1
+            _show_step(shown, step)
+        ending = trace.ending
+    stdout.print(Text(ending, style="bold"))
+
+
+def _show_step(number: int, step: Step) -> None:
+    stdout.print(Text(f"{number}. {step.question}", style="cyan"))
+    stdout.print(Text.assemble(f"   {step.plain}   ", (f"[{step.badge.value}]", COLORS[step.badge])))
+
+
+@contextmanager
+def tally(total: int) -> Iterator[Callable[[bool], None]]:
+    """A bar with the number of right answers so far; call what it gives once per answer."""
+    figures = TextColumn("{task.completed}/{task.total}  {task.fields[right]} right")
+    right = 0
+    with Progress(BarColumn(), figures, TimeRemainingColumn(), console=stderr, transient=True) as progress:
+        task = progress.add_task("", total=total, right=0)
+
+        def add(is_right: bool) -> None:
+            nonlocal right
+            right += is_right
+            progress.update(task, advance=1, right=right)
+
+        yield add
+
+
+@contextmanager
+def downloading() -> Iterator[Callable[[downloads.Progress], None]]:
+    """A bar per file; call what it gives with the messages of `downloads.download`."""
+    with Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=stderr) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def update(message: downloads.Progress) -> None:
+            if message.place not in tasks:
+                tasks[message.place] = progress.add_task(message.place, total=message.total)
+            progress.update(tasks[message.place], completed=message.received)
+
+        yield update
