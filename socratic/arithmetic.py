@@ -76,7 +76,7 @@ def evaluate(text: str, earlier: Sequence[Rational] = ()) -> Expression:
     >>> evaluate("2 * (3 + $1,000)").value
     2006
 
-    An `earlier` result that has no decimal form is quoted as a fraction in brackets, and that is one number:
+    An `earlier` result that is negative or has no decimal form is quoted in brackets, and that is one number:
 
     >>> [leaf.text for leaf in evaluate("(10/3)*6", earlier=[Rational(10, 3)]).leaves]
     ['10/3', '6']
@@ -85,7 +85,7 @@ def evaluate(text: str, earlier: Sequence[Rational] = ()) -> Expression:
     """
     if len(text) > MAX_CHARS:
         raise ExpressionError(f"expression of {len(text)} characters, at most {MAX_CHARS} are read")
-    parser = _Parser(text, {fraction: value for value in earlier if "/" in (fraction := number_text(value))})
+    parser = _Parser(text, {quoted: value for value in earlier if set("/-") & set(quoted := number_text(value))})
     value = parser.sum(depth=0)
     if parser.peek():
         raise ExpressionError(f"'{parser.peek()}' was not expected in '{text}'")
@@ -333,7 +333,8 @@ def _constant(value: Rational, question: str) -> Origin:
     if value in UNIT_CONSTANTS:
         return Origin.CONSTANT
     words = re.findall(r"[a-z]+", question.lower())
-    implied = any(value in _IMPLIED_BY_WORD.get(word, ()) for word in words)
+    wanted = {value, 1 / value} if value else {value}  # "half" gives 2 as well as 0.5
+    implied = any(wanted & _IMPLIED_BY_WORD.get(word, set()) for word in words)
     return Origin.CONSTANT if implied else Origin.NOWHERE
 
 
@@ -347,13 +348,21 @@ def check(expression: str, stated: str, known: Known) -> Check:
 
 
 def check_solution(solution: str, known: Known) -> tuple[tuple[Check, ...], Known]:
-    """Check every equation of a solution in order; also what is known after it (the values as recomputed)."""
+    """Check every equation of a solution in order; also what is known after it: the results as they were stated."""
     checks = []
     for expression, stated in equations(solution):
         checks.append(check(expression, stated, known))
         if checks[-1].computed:
-            known = known.having(number_value(checks[-1].computed))
+            known = known.having(result(stated, number_value(checks[-1].computed)))
     return tuple(checks), known
+
+
+def result(stated: str, computed: Rational) -> Rational:
+    """What later equations build on: the stated value, right or wrong; the recomputed one where none can be read."""
+    try:
+        return number_value(stated)
+    except ExpressionError:
+        return computed
 
 
 def calculate(expression: str) -> str:

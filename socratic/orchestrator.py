@@ -9,6 +9,7 @@ first: one problem is a batch of one. Knows nothing of models, tokens or files; 
 
 from __future__ import annotations
 
+import unicodedata
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -152,7 +153,7 @@ def as_problem(question: str | Problem) -> Problem:
             f"the question has {len(text):,} characters, at most {MAX_QUESTION:,} are read",
             hint="give one word problem at a time",
         )
-    odd = next((c for c in text if not c.isprintable() and c not in "\n\t\r\u2028\u00a0"), None)
+    odd = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\r"), None)
     if odd:
         raise UsageError(f"the question holds the control character U+{ord(odd):04X}", hint="give plain text")
     return problem

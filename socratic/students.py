@@ -142,7 +142,7 @@ class Solver:
     def _close(self, trace: Trace, turn: _Turn) -> str | Ended:
         if turn.full and not turn.equations:
             return Ended.CONTEXT_FULL
-        return transcript.read_solution(turn.equations, turn.rest, _known(trace)).solution
+        return transcript.read_solution(turn.equations, turn.rest, _known(trace))
 
 
 def _own_results(pieces: Sequence[Piece]) -> tuple[list[tuple[list[Piece], str]], list[Piece]]:

@@ -24,6 +24,7 @@ from enum import StrEnum
 
 from sympy import Rational
 
+from socratic import arithmetic
 from socratic.arithmetic import Expression, Known, Number, evaluate, find_numbers, number_text, number_value, provenance
 from socratic.errors import ExpressionError
 from socratic.schema import Ended, Operand, Origin, Step, Trace
@@ -194,8 +195,9 @@ def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> t
         prefix = (*_text_pieces(before, known, style, opening=not place), f" {_OPEN}") if sentence else ()
         equation = _expression_pieces(expression, operands, known, style)
         segments.append(Segment(Role.SOLVER, (*prefix, *equation, EQUALS)))
-        segments.append(Segment(Role.CALCULATOR, result_pieces(len(known.results), number_text(expression.value), style)))
-        known = known.having(expression.value)
+        value = arithmetic.result(match["stated"], expression.value)
+        segments.append(Segment(Role.CALCULATOR, result_pieces(len(known.results), number_text(value), style)))
+        known = known.having(value)
         place, inserted = match.end(), match["stated"]
     rest = _without_result(step.solution[place:], inserted)
     ending = tuple(_text_pieces(rest, known, style, opening=not place)) if sentence else ()  # "24" and "." are "24."
@@ -241,32 +243,23 @@ def read_question(pieces: Iterable[Piece], known: Known) -> str:
     return _plain(pieces, known).strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A solver's turn so far, read back: text with calculator marks, and the results in it."""
-
-    solution: str
-    results: tuple[str, ...]
-
-
 def read_expression(pieces: Sequence[Piece], known: Known) -> str:
     """The expression at the end of what the solver wrote, with real numbers; text before it is left out."""
     return _split_expression(pieces, known)[1]
 
 
-def read_solution(turn: Sequence[tuple[Sequence[Piece], str]], rest: Sequence[Piece], known: Known) -> Written:
+def read_solution(turn: Sequence[tuple[Sequence[Piece], str]], rest: Sequence[Piece], known: Known) -> str:
     """A whole turn: (pieces up to an equals mark, result) pairs, then what followed; numbers are real in the end."""
-    text, results = "", []
+    text = ""
     for pieces, result in turn:
         before, expression = _split_expression(pieces, known)
         unit = "$" if before.endswith("$") else ""
         text += f"{before.removesuffix('$').rstrip()} {unit}{expression} = {unit}<<{expression}={result}>>{result}"
-        results.append(result)
         try:
             known = known.having(number_value(result))
         except ExpressionError:
             continue
-    return Written((text + _plain(rest, known)).strip(), tuple(results))
+    return (text + _plain(rest, known)).strip()
 
 
 def _split_expression(pieces: Sequence[Piece], known: Known) -> tuple[str, str]:
