@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -153,15 +154,14 @@ def evaluate(
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
     for calculator in (True, False):
         place = out / f"{Path(problems).stem}-{'calculator' if calculator else 'bare'}"
-        decoding = Decoding(calculator=calculator)
         with display.tally(len(chosen[:limit])) as add:
             report = evaluation.evaluate(
-                lambda many, decoding=decoding: orchestrator.solve_each(many, decoding),
+                partial(orchestrator.solve_each, decoding=Decoding(calculator=calculator)),
                 chosen[:limit],
                 model=model,
                 calculator=calculator,
                 predictions=place.with_suffix(".jsonl"),
-                progress=lambda graded, add=add: add(graded.correct),
+                progress=add,
             )
         place.with_suffix(".json").write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
         print(evaluation.as_line(report), flush=True)

@@ -59,9 +59,9 @@ def evaluate(
     model: str,
     calculator: bool,
     predictions: Path,
-    progress: Callable[[Graded], None] = lambda graded: None,
+    progress: Callable[[bool], None] = lambda is_right: None,
 ) -> Report:
-    """Solve, grade, and write each prediction as soon as it is there."""
+    """Solve, grade, and write each prediction as soon as it is there; `progress` hears of each whether it is right."""
     if not problems:
         raise DataError("there are no problems to evaluate on", hint="check --limit and the file")
     started, graded = time.monotonic(), list[Graded]()
@@ -71,7 +71,7 @@ def evaluate(
             graded.append(Graded(trace, grade(trace)))
             out.write(json.dumps({"correct": graded[-1].correct, **trace.to_dict()}, ensure_ascii=False) + "\n")
             out.flush()
-            progress(graded[-1])
+            progress(graded[-1].correct)
     return _report(graded, model, calculator, time.monotonic() - started)
 
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -179,7 +179,8 @@ def save(model: PreTrainedModel, folder: Path, *, vocabulary: Vocabulary, about:
         model.to(torch.float16).save_pretrained(folder)
     vocabulary.save(folder)
     (folder / "student.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    export_ct2(folder, vocabulary=vocabulary)
+    with suppress(ValueError):  # an architecture that CTranslate2 does not know runs on the torch engine
+        export_ct2(folder, vocabulary=vocabulary)
 
 
 def export_ct2(folder: Path, *, vocabulary: Vocabulary) -> None:

@@ -1,0 +1,54 @@
+"""What a person sees: the same lines as the plain text, model text never read as markup, complaints on stderr."""
+
+from __future__ import annotations
+
+import pytest
+
+from socratic import display
+from socratic.arithmetic import Known, check_solution
+from socratic.downloads import Progress
+from socratic.errors import DataError, RunError
+from socratic.schema import Ended, Problem, Step, Trace
+
+PROBLEM = Problem("p", "Natalia sold 48 clips, then half as many. How many altogether?")
+
+
+def step(question: str, solution: str) -> Step:
+    checks, _ = check_solution(solution, Known.of(PROBLEM.question))
+    return Step(question, solution, checks[-1].stated if checks else "", checks)
+
+
+ODD = step("How many [bold]then[/bold]? [/]", "48/2 = <<48/2=25>>25 [red]clips")
+TRACES = [Trace(PROBLEM, (ODD,)), Trace(PROBLEM, (ODD, step("Altogether?", "<<48+17=65>>65")), "65", Ended.REPEATED)]
+
+
+def test_a_growing_trace_shows_each_step_once_and_the_lines_of_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+    display.show(iter(TRACES))
+    assert capsys.readouterr().out.split() == str(TRACES[-1]).split()
+
+
+def test_badges_and_endings_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    display.show(iter(TRACES))
+    shown = capsys.readouterr().out
+    assert "[wrong]" in shown and "[ungrounded]" in shown and "Answer: 65 (repeated)" in shown
+
+
+@pytest.mark.parametrize("error", [DataError("found [b]x[/b]", hint="do [i]y"), RunError("broke")])
+def test_complaints_go_to_stderr_with_their_hint(error: DataError | RunError, capsys: pytest.CaptureFixture[str]) -> None:
+    display.complain(error)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"error: {error}" in err
+    assert error.hint in err
+
+
+def test_bars_count_and_leave_stdout_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with display.tally(2) as add:
+        add(True)
+        add(False)
+    with display.downloading() as update:
+        update(Progress("gsm8k/test.jsonl", 5, 10))
+        update(Progress("gsm8k/test.jsonl", 10, 10))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "gsm8k/test.jsonl" in err
