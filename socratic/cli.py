@@ -93,29 +93,32 @@ def solve(
     """Solve a word problem step by step, each step's arithmetic checked."""
     from socratic.orchestrator import Orchestrator
 
-    questions = [question] if question is not None else list(_stdin_lines())
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps)
     decoding = Decoding(seed=seed, calculator=not no_calculator)
-    faults = 0
-    for number, text in enumerate(questions, 1):
+    if question is not None:
+        _solve_one(orchestrator, question, samples, decoding, as_json)
+        return
+    lines = faults = 0
+    for number, text in _stdin_lines():
+        lines += 1
         try:
             _solve_one(orchestrator, text, samples, decoding, as_json)
         except UsageError as error:
-            if len(questions) == 1:
-                raise
             faults += 1
             display.complain(UsageError(f"line {number}: {error}", hint=error.hint))
-    if faults:
-        raise UsageError(f"{faults} of {len(questions)} lines could not be used; the others are solved")
-
-
-def _stdin_lines() -> Iterator[str]:
-    if sys.stdin.isatty():
-        raise UsageError("no question was given", hint=f'socratic solve "{EXAMPLE}"')
-    lines = [line for line in sys.stdin.buffer.read().decode("utf-8", errors="replace").split("\n") if line.strip()]
     if not lines:
         raise UsageError("stdin held no question", hint="one problem a line is read")
-    yield from lines
+    if faults:
+        raise UsageError(f"{faults} of {lines} lines could not be used; the others are solved")
+
+
+def _stdin_lines() -> Iterator[tuple[int, str]]:
+    """Lines as they come, numbered from 1, empty ones left out; bytes that are no UTF-8 are replaced."""
+    if sys.stdin.isatty():
+        raise UsageError("no question was given", hint=f'socratic solve "{EXAMPLE}"')
+    for number, raw in enumerate(sys.stdin.buffer, 1):
+        if raw.strip():
+            yield number, raw.decode("utf-8", errors="replace")
 
 
 def _solve_one(orchestrator: Orchestrator, question: str, samples: int, decoding: Decoding, as_json: bool) -> None:

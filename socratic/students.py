@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from socratic import transcript
 from socratic.arithmetic import Known, calculate, check_solution, number_value
 from socratic.engines import Engine, Prompt
-from socratic.errors import ExpressionError
+from socratic.errors import ExpressionError, UsageError
 from socratic.folders import StudentFolder, find_pair
 from socratic.schema import Decoding, Ended, Trace
 from socratic.transcript import ASK, DONE, END, EQUALS, MARKS, RESULTS, SOLVE, Mark, Piece, Solutions, Style
@@ -37,8 +37,10 @@ def _engine(folder: StudentFolder, kind: str) -> Engine:
         from socratic.engines.ct2 import Ct2Engine
 
         return Ct2Engine(folder.path)
-    from socratic.engines.torch import TorchEngine
-
+    try:
+        from socratic.engines.torch import TorchEngine
+    except ModuleNotFoundError as error:
+        raise UsageError(f"the torch engine needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
     return TorchEngine(folder.path)
 
 

@@ -25,10 +25,10 @@ class Ct2Engine:
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
         try:
             self.generator = ctranslate2.Generator(str(folder / "ct2"), compute_type="float32", intra_threads=threads)
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{folder / 'ct2'} cannot be loaded ({error})", hint="train or export the student again") from error
+            self.context = int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["n_positions"])
+        except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
+            raise ModelError(f"{folder} cannot be loaded ({error})", hint="train the student again, or fetch it anew") from error
         self.vocabulary = Vocabulary.load(folder)
-        self.context = int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["n_positions"])
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding

@@ -1,0 +1,84 @@
+"""Model folders: missing, half there, pickled only, broken; each is a message with a hint, before anything loads."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+from socratic.engines.ct2 import Ct2Engine
+from socratic.errors import ModelError
+from socratic.folders import NEEDED, find_pair, read_student
+from socratic.transcript import Numbers, Results, Solutions, Style
+
+STYLE = {"style": {"numbers": "digits", "solutions": "sentence", "results": "learned"}}
+
+
+def student(folder: Path, *, without: str = "", about: object = STYLE) -> Path:
+    folder.mkdir(parents=True)
+    for name in NEEDED:
+        if name != without:
+            (folder / name).write_text(json.dumps(about) if name == "student.json" else "{}")
+    return folder
+
+
+def test_a_pair_is_two_students_with_their_own_styles(tmp_path: Path) -> None:
+    student(tmp_path / "decomposer")
+    student(tmp_path / "solver")
+    asks, solves = find_pair(str(tmp_path))
+    assert (asks.path.name, solves.path.name) == ("decomposer", "solver")
+    assert asks.style == Style(Numbers.DIGITS, Solutions.SENTENCE, Results.LEARNED)
+
+
+@pytest.mark.parametrize("inner", ["", "student"])
+def test_a_unified_student_is_both(tmp_path: Path, inner: str) -> None:
+    student(tmp_path / "run" / inner) if inner else student(tmp_path / "run")
+    asks, solves = find_pair(str(tmp_path / "run"))
+    assert asks == solves
+
+
+@pytest.mark.parametrize("missing", NEEDED)
+def test_half_a_student_is_refused_by_the_name_of_what_is_missing(tmp_path: Path, missing: str) -> None:
+    with pytest.raises(ModelError, match=missing) as caught:
+        read_student(student(tmp_path / "half", without=missing))
+    assert caught.value.hint
+
+
+def test_half_a_pair_is_refused(tmp_path: Path) -> None:
+    student(tmp_path / "decomposer")
+    with pytest.raises(ModelError, match="solver"):
+        find_pair(str(tmp_path))
+
+
+def test_no_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model folder"):
+        find_pair(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "weights.pt", "model.pkl", "a.ckpt"])
+def test_pickled_weights_are_refused_and_never_run(tmp_path: Path, name: str) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (tmp_path / "exploded",)  # type: ignore[return-value]
+
+    folder = student(tmp_path / "s", without="model.safetensors")
+    (folder / name).write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ModelError, match="pickled"):
+        find_pair(str(folder))
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("about", [[], {}, {"style": {}}, {"style": {**STYLE["style"], "numbers": "roman"}}])
+def test_an_unknown_style_is_refused(tmp_path: Path, about: object) -> None:
+    with pytest.raises(ModelError, match="style"):
+        read_student(student(tmp_path / "s", about=about))
+
+
+def test_a_broken_ct2_form_is_an_error_not_a_crash(tmp_path: Path) -> None:
+    folder = student(tmp_path / "s")
+    (folder / "ct2").mkdir()
+    (folder / "ct2" / "model.bin").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        Ct2Engine(folder)
