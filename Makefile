@@ -1,9 +1,10 @@
 # Each target does its own set-up. `make` alone lists them.
+SHELL := bash
 PYTHON ?= python3
 Q ?= Nora picked 24 plums. She gave 9 plums to her brother and then picked 13 more. How many plums does Nora have now?
 BIN := .venv/bin
 
-.PHONY: help solve test check train-pair
+.PHONY: help solve time test check train-pair
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
@@ -17,7 +18,7 @@ help: ## list the targets
 	@touch $@
 
 solve: .venv/light ## solve a word problem: make solve Q="Tom has 3 bags of 12 apples. How many apples does he have?"
-	@$(BIN)/socratic solve $(call quoted,$(Q))
+	@$(BIN)/socratic solve $(call quoted,$(value Q))
 
 test: .venv/full ## run the tests
 	$(BIN)/python -m pytest
@@ -30,4 +31,8 @@ train-pair: .venv/full ## train the shipped pair anew: base, decomposer, solver 
 	$(BIN)/socratic train decomposer --config experiments/decomposer.yaml --out runs/decomposer
 	$(BIN)/socratic train solver --config experiments/solver.yaml --out runs/solver
 
+time: .venv/light ## cold time to a full answer, five runs
+	@for run in 1 2 3 4 5; do ( time $(BIN)/socratic solve $(call quoted,$(value Q)) > /dev/null ) 2>&1 | grep real; done
+
+# The question in single quotes, whatever it holds.
 quoted = '$(subst ','\'',$(1))'

@@ -19,7 +19,7 @@ import typer
 
 from socratic import __version__, display
 from socratic.errors import DataError, SocraticError, UsageError
-from socratic.schema import Decoding, Problem
+from socratic.schema import Decoding, Problem, Training
 
 if TYPE_CHECKING:  # it loads sympy, which `--help` need not
     from socratic.orchestrator import Orchestrator
@@ -54,14 +54,6 @@ class EngineName(StrEnum):
 
     CT2 = "ct2"
     TORCH = "torch"
-
-
-class Role(StrEnum):
-    """What a student is trained for."""
-
-    DECOMPOSER = "decomposer"
-    SOLVER = "solver"
-    UNIFIED = "unified"
 
 
 Model = Annotated[str, typer.Option(help="The shipped pair, 'default', or the folder of another.")]
@@ -189,7 +181,7 @@ def _problems(name: str, split: str, data: Path | None) -> tuple[list[Problem], 
 
 @app.command(epilog="Example: socratic train solver --config experiments/smoke.yaml --out runs/smoke-solver")
 def train(
-    role: Annotated[Role, typer.Argument(help="Which student.")],
+    role: Annotated[Training, typer.Argument(help="Which student.")],
     config: Annotated[Path, typer.Option(help="An experiment file (YAML).")],
     out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/<file>-<role>. A stopped run goes on.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Overrides the file's.")] = None,
@@ -202,11 +194,10 @@ def train(
     if seed is not None:
         chosen = chosen.model_copy(update={"seed": seed})
     try:
-        from socratic.dataset import Training
         from socratic.train import train as run_training
     except ModuleNotFoundError as error:
         raise UsageError(f"training needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
-    folder = run_training(chosen, Training(role.value), out or Path("runs") / f"{config.stem}-{role.value}", data=data)
+    folder = run_training(chosen, role, out or Path("runs") / f"{config.stem}-{role.value}", data=data)
     print(folder)
 
 

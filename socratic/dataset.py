@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
@@ -19,21 +18,13 @@ import torch
 from numpy.typing import NDArray
 
 from socratic.errors import DataError
-from socratic.schema import Trace
+from socratic.schema import Trace, Training
 from socratic.transcript import Results, Role, Style, render
 from socratic.vocabulary import Vocabulary
 
 IGNORED = -100  # torch's label for "no loss here"
 CHUNK = 2048  # traces that are tokenised in one pass
 OPEN_ROWS = 16  # that are being filled: under 6 % padding (next-fit: 20 %), and transcripts stay near their place in the order
-
-
-class Training(StrEnum):
-    """Which role a student is trained for; unified writes both."""
-
-    DECOMPOSER = "decomposer"
-    SOLVER = "solver"
-    UNIFIED = "unified"
 
 
 def written_by(training: Training, style: Style) -> frozenset[Role]:

@@ -19,9 +19,8 @@ from socratic import benchmarks, curriculum
 from socratic.answers import same_answer
 from socratic.arithmetic import Known, check_solution, number_text
 from socratic.config import DataSource, TrainConfig
-from socratic.dataset import Training
 from socratic.errors import DataError
-from socratic.schema import Badge, BrokenLine, Ended, Problem, Step, Trace, badge, read_jsonl
+from socratic.schema import Badge, BrokenLine, Ended, Problem, Step, Trace, Training, badge, read_jsonl
 from socratic.transcript import Solutions, Style
 
 TEST_WORDS = frozenset({"test", "dev", "all"})  # in a dataset's or split's name; SVAMP's "all" holds its test problems

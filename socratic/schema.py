@@ -56,6 +56,14 @@ class Badge(StrEnum):
     UNCHECKABLE = "not checkable"  # no equation that could be read
 
 
+class Training(StrEnum):
+    """Which role a student is trained for; unified writes both."""
+
+    DECOMPOSER = "decomposer"
+    SOLVER = "solver"
+    UNIFIED = "unified"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A question with its gold answer, if there is one."""

@@ -22,11 +22,11 @@ import torch
 
 from socratic import __version__, config, models
 from socratic.config import TrainConfig
-from socratic.dataset import Packed, Training, examples, pack, written_by
+from socratic.dataset import Packed, examples, pack, written_by
 from socratic.errors import ConfigError
 from socratic.fit import fit
 from socratic.mix import Mix, training_mix
-from socratic.schema import Trace
+from socratic.schema import Trace, Training
 from socratic.transcript import DONE, Mark, Numbers, Results, Solutions, Style, render
 from socratic.vocabulary import Vocabulary
 

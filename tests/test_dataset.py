@@ -13,9 +13,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socratic.dataset import IGNORED, Example, Packed, Rows, Training, examples, pack, written_by
+from socratic.dataset import IGNORED, Example, Packed, Rows, examples, pack, written_by
 from socratic.errors import DataError
-from socratic.schema import Trace
+from socratic.schema import Trace, Training
 from socratic.transcript import DONE, END, Mark, Numbers, Results, Role, Segment, Solutions, Style, render
 from socratic.vocabulary import Vocabulary
 

@@ -12,10 +12,10 @@ import torch
 
 from socratic import models
 from socratic.config import Lora, TrainConfig
-from socratic.dataset import IGNORED, Packed, Rows, Training, examples, pack
+from socratic.dataset import IGNORED, Packed, Rows, examples, pack
 from socratic.errors import ConfigError
 from socratic.fit import GATHERED, SupervisedTrainer, fit, head_reads_only, last_checkpoint, supervised
-from socratic.schema import Trace
+from socratic.schema import Trace, Training
 from socratic.transcript import DONE, Style
 from socratic.vocabulary import Vocabulary
 

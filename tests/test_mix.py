@@ -12,10 +12,9 @@ import pytest
 from socratic import benchmarks
 from socratic.config import DataSource, TrainConfig
 from socratic.curriculum import Family
-from socratic.dataset import Training
 from socratic.errors import DataError
 from socratic.mix import Mix, Refused, trainable, training_mix
-from socratic.schema import Ended, Problem, Source, Step, Trace, write_jsonl
+from socratic.schema import Ended, Problem, Source, Step, Trace, Training, write_jsonl
 from socratic.transcript import Solutions, Style
 
 EQUATION, SENTENCE = Style(), Style(solutions=Solutions.SENTENCE)

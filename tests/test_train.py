@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 
 from socratic import config
 from socratic.config import TrainConfig
-from socratic.dataset import Packed, Training
+from socratic.dataset import Packed
 from socratic.errors import ConfigError, DataError
-from socratic.schema import write_jsonl
+from socratic.schema import Training, write_jsonl
 from socratic.train import train
 from socratic.vocabulary import Vocabulary
 
