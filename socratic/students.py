@@ -55,10 +55,9 @@ class Decomposer:
         ids = self.engine.vocabulary.ids
         knowns = [_known(trace) for trace in traces]
         open_ids = [self.engine.vocabulary.encode_segments(transcript.render(trace, self.style)) for trace in traces]
-        prompts = [
-            Prompt(tuple(start), _banned(self.engine, known, {ASK, SOLVE, DONE}))
-            for start, known in zip(open_ids, knowns, strict=True)
-        ]
+        # A trace without steps cannot be done.
+        own = [{ASK, SOLVE, DONE} if trace.steps else {ASK, SOLVE} for trace in traces]
+        prompts = [Prompt(tuple(start), _banned(self.engine, *rest)) for start, *rest in zip(open_ids, knowns, own, strict=True)]
         stop = frozenset({ids[SOLVE], ids[DONE]})
         written = _complete(self.engine, prompts, stop=stop, max_tokens=QUESTION_TOKENS, decoding=decoding)
         return [self._read(turn, known) for turn, known in zip(written, knowns, strict=True)]

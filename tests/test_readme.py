@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_tree_names_every_module_and_nothing_else() -> None:
     block = README.split("## The files")[1].split("```")[1]
-    named = set(re.findall(r"^\s+(\w+(?:\.py|/))\s", block, re.MULTILINE))
+    named = set(re.findall(r"^ +(\w+(?:\.py|/))\s", block, re.MULTILINE))
     there = {p.name + ("/" if p.is_dir() else "") for p in (ROOT / "socratic").iterdir() if p.name != "py.typed"}
     there -= {"__pycache__/", "__init__.py"}
     assert named == there

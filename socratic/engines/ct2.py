@@ -23,12 +23,21 @@ class Ct2Engine:
     """A generator over one student's folder."""
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
+        self.folder, self.threads = folder, threads
         try:
-            self.generator = ctranslate2.Generator(str(folder / "ct2"), compute_type="float32", intra_threads=threads)
+            self.generator = self._generator()
             self.context = int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["n_positions"])
         except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
             raise ModelError(f"{folder} cannot be loaded ({error})", hint="train the student again, or fetch it anew") from error
         self.vocabulary = Vocabulary.load(folder)
+
+    def _generator(self) -> ctranslate2.Generator:
+        return ctranslate2.Generator(str(self.folder / "ct2"), compute_type="float32", intra_threads=self.threads)
+
+    def _seeded(self, seed: int) -> ctranslate2.Generator:
+        """A new generator: CTranslate2 seeds a worker when it starts, and not again."""
+        ctranslate2.set_random_seed(seed)
+        return self._generator()
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
@@ -48,8 +57,8 @@ class Ct2Engine:
         self, many: list[tuple[int, ...]], banned: frozenset[int], stop: frozenset[int], max_tokens: int, decoding: Decoding
     ) -> list[list[int]]:
         tokens = self.vocabulary.tokens
-        ctranslate2.set_random_seed(decoding.seed)
-        results = self.generator.generate_batch(
+        generator = self._seeded(decoding.seed) if decoding.temperature else self.generator
+        results = generator.generate_batch(
             [[tokens[i] for i in ids] for ids in many],
             include_prompt_in_result=False,
             max_length=max_tokens,
