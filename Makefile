@@ -1,7 +1,7 @@
 # Each target does its own set-up. `make` alone lists them.
 SHELL := bash
 PYTHON ?= python3
-Q ?= Nora picked 24 plums. She gave 9 plums to her brother and then picked 13 more. How many plums does Nora have now?
+Q ?= A bus had 31 passengers. At the next stop 12 got off and 5 got on. How many passengers are on the bus now?
 BIN := .venv/bin
 
 .PHONY: help solve time test check train-pair

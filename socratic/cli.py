@@ -24,7 +24,7 @@ from socratic.schema import Decoding, Problem, Training
 if TYPE_CHECKING:  # it loads sympy, which `--help` need not
     from socratic.orchestrator import Orchestrator
 
-EXAMPLE = "Nora picked 24 plums. She gave 9 plums to her brother and then picked 13 more. How many plums does Nora have now?"
+EXAMPLE = "A bus had 31 passengers. At the next stop 12 got off and 5 got on. How many passengers are on the bus now?"
 
 app = typer.Typer(
     help="Two small language models that reason step by step, in the open.",

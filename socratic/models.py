@@ -50,7 +50,7 @@ FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]  # of a Hub model: nev
 def from_scratch(name: str, *, vocabulary: Vocabulary, length: int, dropout: float) -> PreTrainedModel:
     """GPT-2's architecture with weights drawn from torch's random state.
 
-    GELU is the tanh form that torch fuses: the same function as GPT-2's `gelu_new`, several times faster on CPUs.
+    GELU is the tanh form that torch fuses: the same function as GPT-2's `gelu_new` in one pass.
     """
     layers, width = SCRATCH[name]
     config = GPT2Config(
