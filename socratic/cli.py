@@ -131,7 +131,9 @@ def _solve_one(orchestrator: Orchestrator, question: str, samples: int, decoding
 
 @app.command(epilog="Example: socratic evaluate svamp --limit 100")
 def evaluate(
-    problems: Annotated[str, typer.Argument(help="A benchmark (svamp, gsm8k, …) or a JSONL with question and answer.")],
+    problems: Annotated[
+        str, typer.Argument(help="svamp, gsm8k, …; curriculum (held-out families); or a JSONL with question and answer.")
+    ],
     split: Annotated[str, typer.Option(help="Of a benchmark; by default the one that papers report.")] = "",
     model: Model = "default",
     limit: Annotated[int, typer.Option(min=1, help="Only the first N problems.")] = 1_000_000,
@@ -145,6 +147,7 @@ def evaluate(
     from socratic import evaluate as evaluation
     from socratic.orchestrator import Orchestrator
 
+    split = split or REPORTED.get(problems, "")
     chosen, faults = _problems(problems, split, data)
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
     for calculator in (True, False):
@@ -153,6 +156,7 @@ def evaluate(
             report = evaluation.evaluate(
                 partial(orchestrator.solve_each, decoding=Decoding(calculator=calculator)),
                 chosen[:limit],
+                dataset=f"{problems} {split}".strip(),
                 model=model,
                 calculator=calculator,
                 predictions=place.with_suffix(".jsonl"),
@@ -165,18 +169,30 @@ def evaluate(
         raise DataError(f"{faults} broken lines of {problems} were left out; the others are evaluated")
 
 
-REPORTED = {"gsm8k": "test", "gsm8k-socratic": "test", "svamp": "all", "strategyqa": "dev", "mawps": "train"}
+HELD_OUT = 1000  # problems, of families that no student learns from
+REPORTED = {
+    "gsm8k": "test",
+    "gsm8k-socratic": "test",
+    "svamp": "all",
+    "strategyqa": "dev",
+    "mawps": "train",
+    "curriculum": "held-out",
+}
 
 
 def _problems(name: str, split: str, data: Path | None) -> tuple[list[Problem], int]:
     from socratic import benchmarks
+    from socratic import curriculum as teacher
 
+    if name == "curriculum":
+        _, held_out = teacher.held_out(teacher.load_families())
+        return [trace.problem for trace in teacher.draw_many(held_out, HELD_OUT, seed=0)], 0
     if name.endswith((".jsonl", ".jsonl.gz")):
         problems, broken = benchmarks.read_problems(Path(name))
         for line in broken:
             display.complain(DataError(f"{line.where}: {line.reason}"))
         return problems, len(broken)
-    return benchmarks.problems(name, split or REPORTED.get(name, ""), data=data), 0
+    return benchmarks.problems(name, split, data=data), 0
 
 
 @app.command(epilog="Example: socratic train solver --config experiments/smoke.yaml --out runs/smoke-solver")

@@ -56,6 +56,7 @@ def evaluate(
     reason: Reasoner,
     problems: Sequence[Problem],
     *,
+    dataset: str,
     model: str,
     calculator: bool,
     predictions: Path,
@@ -72,15 +73,14 @@ def evaluate(
             out.write(json.dumps({"correct": graded[-1].correct, **trace.to_dict()}, ensure_ascii=False) + "\n")
             out.flush()
             progress(graded[-1].correct)
-    return _report(graded, model, calculator, time.monotonic() - started)
+    return _report(graded, dataset, model, calculator, time.monotonic() - started)
 
 
-def _report(graded: Sequence[Graded], model: str, calculator: bool, seconds: float) -> Report:
+def _report(graded: Sequence[Graded], dataset: str, model: str, calculator: bool, seconds: float) -> Report:
     correct = sum(g.correct for g in graded)
     low, high = wilson(correct, len(graded))
-    first = graded[0].trace.problem
     return Report(
-        dataset=f"{first.dataset} {first.split}".strip(),
+        dataset=dataset,
         model=model,
         calculator=calculator,
         n=len(graded),

@@ -36,13 +36,15 @@ def test_wilson_is_scipys(correct: int, n: int) -> None:
 
 
 def test_gold_traces_score_everything_and_shuffled_ones_nothing(tmp_path: Path) -> None:
-    options = {"model": "scripted", "calculator": True, "predictions": tmp_path / "p.jsonl"}
+    options = {"dataset": "sums test", "model": "scripted", "calculator": True, "predictions": tmp_path / "p.jsonl"}
     assert evaluate(gold, PROBLEMS, **options).accuracy == 1.0
     assert evaluate(shuffled, PROBLEMS, **options).accuracy == 0.0
 
 
 def test_every_prediction_is_written_and_reads_back(tmp_path: Path) -> None:
-    report = evaluate(shuffled, PROBLEMS, model="scripted", calculator=False, predictions=tmp_path / "deep" / "p.jsonl")
+    report = evaluate(
+        shuffled, PROBLEMS, dataset="sums test", model="scripted", calculator=False, predictions=tmp_path / "deep" / "p.jsonl"
+    )
     rows = [json.loads(line) for line in (tmp_path / "deep" / "p.jsonl").read_text().splitlines()]
     assert len(rows) == report.n == 10
     assert not any(row.pop("correct") for row in rows)
@@ -55,7 +57,7 @@ def test_predictions_are_there_before_the_end(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(stops, PROBLEMS, model="scripted", calculator=True, predictions=tmp_path / "p.jsonl")
+        evaluate(stops, PROBLEMS, dataset="sums test", model="scripted", calculator=True, predictions=tmp_path / "p.jsonl")
     assert len((tmp_path / "p.jsonl").read_text().splitlines()) == 3
 
 
@@ -63,7 +65,7 @@ def test_no_answer_is_wrong_and_counted(tmp_path: Path) -> None:
     def silent(problems: Sequence[Problem]) -> Iterator[Trace]:
         yield from (Trace(problem, ended=Ended.NO_ANSWER) for problem in problems)
 
-    report = evaluate(silent, PROBLEMS, model="scripted", calculator=True, predictions=tmp_path / "p.jsonl")
+    report = evaluate(silent, PROBLEMS, dataset="sums test", model="scripted", calculator=True, predictions=tmp_path / "p.jsonl")
     assert (report.correct, report.unanswered) == (0, 10)
     assert "0.0 %" in as_line(report)
 
@@ -72,4 +74,4 @@ def test_problems_without_gold_or_none_at_all_are_refused(tmp_path: Path) -> Non
     with pytest.raises(DataError, match="gold"):
         grade(Trace(Problem("x", "How many?")))
     with pytest.raises(DataError, match="no problems"):
-        evaluate(gold, [], model="scripted", calculator=True, predictions=tmp_path / "p.jsonl")
+        evaluate(gold, [], dataset="sums test", model="scripted", calculator=True, predictions=tmp_path / "p.jsonl")
