@@ -30,6 +30,7 @@ train-pair: .venv/full ## train the shipped pair anew: base, decomposer, solver 
 	$(BIN)/socratic train unified --config experiments/base.yaml --out runs/base
 	$(BIN)/socratic train decomposer --config experiments/decomposer.yaml --out runs/decomposer
 	$(BIN)/socratic train solver --config experiments/solver.yaml --out runs/solver
+	mkdir -p runs/pair && cp -r runs/decomposer/student runs/pair/decomposer && cp -r runs/solver/student runs/pair/solver
 
 time: .venv/light ## cold time to a full answer, five runs
 	@for run in 1 2 3 4 5; do ( time $(BIN)/socratic solve $(call quoted,$(value Q)) > /dev/null ) 2>&1 | grep real; done

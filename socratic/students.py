@@ -54,13 +54,15 @@ class Decomposer:
         """For each unfinished trace a subquestion, or DONE, CONTEXT_FULL, or NO_ANSWER where none can be read."""
         ids = self.engine.vocabulary.ids
         knowns = [_known(trace) for trace in traces]
-        open_ids = [self.engine.vocabulary.encode_segments(transcript.render(trace, self.style)) for trace in traces]
-        # A trace without steps cannot be done.
-        own = [{ASK, SOLVE, DONE} if trace.steps else {ASK, SOLVE} for trace in traces]
-        prompts = [Prompt(tuple(start), _banned(self.engine, *rest)) for start, *rest in zip(open_ids, knowns, own, strict=True)]
+        prompts = [self._prompt(trace, known) for trace, known in zip(traces, knowns, strict=True)]
         stop = frozenset({ids[SOLVE], ids[DONE]})
         written = _complete(self.engine, prompts, stop=stop, max_tokens=QUESTION_TOKENS, decoding=decoding)
         return [self._read(turn, known) for turn, known in zip(written, knowns, strict=True)]
+
+    def _prompt(self, trace: Trace, known: Known) -> Prompt:
+        own = {ASK, SOLVE, DONE} if trace.steps else {ASK, SOLVE}  # a trace without steps cannot be done
+        ids = self.engine.vocabulary.encode_segments(transcript.render(trace, self.style))
+        return Prompt(tuple(ids), _banned(self.engine, known, own))
 
     def _read(self, turn: list[int] | None, known: Known) -> str | Ended:
         if turn is None:

@@ -109,6 +109,12 @@ def test_evaluate_reports_both_ways_and_spares_good_lines_from_broken_ones(tmp_p
     assert len((tmp_path / "runs/evaluate/mine-calculator.jsonl").read_text().splitlines()) == 2
 
 
+def test_held_out_families_are_a_data_set(tmp_path: Path) -> None:
+    done = run("evaluate", "curriculum", "--limit", "5", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "curriculum held-out, with calculator" in done.stdout and "of 5" in done.stdout
+
+
 def test_samples_vote_and_a_seed_repeats_them() -> None:
     one, same = (run("solve", QUESTION, "--samples", "5", "--seed", "3", "--json") for _ in range(2))
     assert one.returncode == 0 and one.stdout == same.stdout
