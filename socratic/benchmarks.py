@@ -47,12 +47,6 @@ def _places(given: Path | None) -> tuple[Path, ...]:
     return (Path(named).expanduser(), cache_folder()) if named else (cache_folder(),)
 
 
-def data_folder(given: Path | None) -> Path:
-    """The folder in use: the given one, else `$SOCRATIC_DATA` if it exists, else the cache."""
-    places = _places(given)
-    return next((place for place in places if place.is_dir()), places[-1])
-
-
 # Files that were made from published ones; no address has them.
 _DERIVED = {
     "svamp/splits.json": "the published SVAMP has no 700/300 split and none can be downloaded: use the split 'all'",

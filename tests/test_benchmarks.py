@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from socratic.answers import same_answer
-from socratic.benchmarks import cache_folder, data_folder, names, problems, read_problems, traces
+from socratic.benchmarks import cache_folder, names, problems, read_problems, traces
 from socratic.errors import DataError
 from socratic.schema import Ended, Origin, Problem, Source, Trace, Verdict
 
@@ -159,11 +159,10 @@ def test_folders_are_looked_through_in_order(data: Path, tmp_path: Path, monkeyp
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("SOCRATIC_DATA", str(tmp_path / "named"))
     put(cache_folder(), "gsm8k/test.jsonl", json.dumps({"question": "cached", "answer": "#### 1"}))
-    assert cache_folder() == data_folder(None) == tmp_path / "cache" / "socratic" / "data"
+    assert cache_folder() == tmp_path / "cache" / "socratic" / "data"
     assert problems("gsm8k", "test")[0].question == "cached"
     put(tmp_path / "named", "gsm8k/test.jsonl", json.dumps({"question": "named", "answer": "#### 1"}))
     assert problems("gsm8k", "test")[0].question == "named"
-    assert data_folder(None) == tmp_path / "named"
     with pytest.raises(DataError):
         problems("gsm8k", "test", data=tmp_path / "given")  # a folder that was given is the only one
     monkeypatch.setenv("SOCRATIC_DATA", "")
