@@ -29,7 +29,7 @@ from sympy import Rational
 
 from socratic.answers import gold_number, normal_answer, normal_number
 from socratic.arithmetic import Known, calculate, check_solution, equations, number_text
-from socratic.errors import DataError, SocraticError
+from socratic.errors import DataError, NoDataError, SocraticError
 from socratic.schema import BrokenLine, Ended, Problem, Source, Step, Trace, read_jsonl
 
 Record = dict[str, Any]  # one record of a data file, as JSON or CSV gives it
@@ -61,7 +61,7 @@ def _read(relative: str, data: Path | None) -> str:
     if found is None:
         download = f"get it with `socratic data download {relative.partition('/')[0]}`"
         hint = f"{_DERIVED.get(relative, download)}, or name a folder that has it with --data"
-        raise DataError(f"no {relative}; looked for {', '.join(map(str, looked))}", hint=hint)
+        raise NoDataError(f"no {relative}; looked for {', '.join(map(str, looked))}", hint=hint)
     try:
         raw = gzip.decompress(found.read_bytes()) if found.suffix == ".gz" else found.read_bytes()
         return raw.decode("utf-8")

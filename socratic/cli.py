@@ -52,12 +52,12 @@ def main() -> None:
 class EngineName(StrEnum):
     """What runs the students."""
 
-    CT2 = "ct2"
+    LIGHT = "light"
     TORCH = "torch"
 
 
 Model = Annotated[str, typer.Option(help="The shipped pair, 'default', or the folder of another.")]
-Engine = Annotated[EngineName, typer.Option(help="ct2 is light and fast; torch needs the extra [train].")]
+Engine = Annotated[EngineName, typer.Option(help="light needs no torch; torch needs the extra [train].")]
 Steps = Annotated[int, typer.Option(min=1, max=50, help="Most steps of a trace.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of every random choice.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of benchmark data; else $SOCRATIC_DATA, else the user's cache.")]
@@ -80,7 +80,7 @@ def solve(
     max_steps: Steps = 10,
     no_calculator: Annotated[bool, typer.Option("--no-calculator", help="The solver writes its own results.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each trace as one line of JSON.")] = False,
-    engine: Engine = EngineName.CT2,
+    engine: Engine = EngineName.LIGHT,
 ) -> None:
     """Solve a word problem step by step, each step's arithmetic checked."""
     from socratic.orchestrator import Orchestrator
@@ -141,7 +141,7 @@ def evaluate(
     max_steps: Steps = 10,
     batch_size: Annotated[int, typer.Option(min=1, max=1024)] = 32,
     data: Data = None,
-    engine: Engine = EngineName.CT2,
+    engine: Engine = EngineName.LIGHT,
 ) -> None:
     """Accuracy with its 95 % interval, with and without the calculator; every prediction is kept."""
     from socratic import evaluate as evaluation
@@ -195,6 +195,26 @@ def _problems(name: str, split: str, data: Path | None) -> tuple[list[Problem], 
     return benchmarks.problems(name, split, data=data), 0
 
 
+@app.command(epilog="Example: socratic compare runs/evaluate/svamp-bare.jsonl runs/evaluate/svamp-calculator.jsonl")
+def compare(
+    a: Annotated[Path, typer.Argument(help="Predictions that evaluate wrote (JSONL).")],
+    b: Annotated[Path, typer.Argument(help="Others, of the same problems.")],
+    seed: Seed = 0,
+    flipped: Annotated[str, typer.Option(help="How many flipped problems to show of each kind, or 'all'.")] = "3",
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one line of JSON, all flips included.")] = False,
+) -> None:
+    """Is B better than A on the same problems? Paired test and interval, verdict, flipped problems with both traces."""
+    from socratic import compare as comparing
+
+    if flipped != "all" and not flipped.isdecimal():
+        raise UsageError(f"--flipped: expected a number or 'all', found '{flipped}'", hint="--flipped 10")
+    comparison = comparing.compare(a, b, seed=seed)
+    if as_json:
+        print(json.dumps(comparison.to_dict(), ensure_ascii=False))
+    else:
+        print(comparison, comparison.flipped(None if flipped == "all" else int(flipped)), sep="\n\n")
+
+
 @app.command(epilog="Example: socratic train solver --config experiments/smoke.yaml --out runs/smoke-solver")
 def train(
     role: Annotated[Training, typer.Argument(help="Which student.")],
@@ -215,6 +235,9 @@ def train(
         raise UsageError(f"training needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
     folder = run_training(chosen, role, out or Path("runs") / f"{config.stem}-{role.value}", data=data)
     print(folder)
+    record = json.loads((folder.parent / "data.json").read_text(encoding="utf-8"))
+    if unchecked := record.get("leakage", {}).get("not_checked"):  # a run begun by an older version has no such record
+        display.stderr.print(f"not checked for leaks of {', '.join(unchecked)}: `socratic data download` gets their test problems")
 
 
 @app.command(epilog="Example: socratic curriculum --n 3 --seed 7")
@@ -222,26 +245,53 @@ def curriculum(
     n: Annotated[int, typer.Option(min=1, help="Problems to draw.")] = 3,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Write traces as JSONL instead of printing them.")] = None,
+    coverage: Annotated[Path | None, typer.Option(help="With --out: draw what was written into this picture.")] = None,
+    test_set: Annotated[list[Path] | None, typer.Option(help="With --out: a JSONL of problems to guard; repeatable.")] = None,
+    data: Data = None,
     check: Annotated[list[Path] | None, typer.Option(help="Check files of families instead; may be repeated.")] = None,
 ) -> None:
-    """Draw problems with verified traces from the families, or check families."""
-    from socratic import curriculum as teacher
-    from socratic.schema import write_jsonl
+    """Draw problems with verified traces from the families, or check families.
 
+    A file (--out) holds no problem twice, none like a benchmark's test problem, and none of the held-out families.
+    """
+    from socratic import curriculum as teacher
+
+    if not out and (coverage or test_set):
+        raise UsageError("--coverage and --test-set go with a file of traces", hint="name it with --out FILE.jsonl")
     if check:
-        faults = teacher.check_files(check)
-        for fault in faults:
-            print(f"{fault.where} {fault.family}: {fault.reason}")
-        if faults:
-            raise UsageError(f"{len(faults)} faults in {len(check)} files", hint="socratic/curriculum/FORMAT.md has the format")
-        print("no faults")
-        return
-    traces = teacher.draw_many(teacher.load_families(), n, seed)
-    if out:
-        print(f"{write_jsonl(out, (trace.to_dict() for trace in traces))} traces in {out}")
-        return
-    for trace in traces:
-        print(f"{trace.problem.question}\n{trace}\n")
+        _check_families(check)
+    elif out:
+        _write_corpus(out, n, seed, coverage, test_set or [], data)
+    else:
+        for trace in teacher.draw_many(teacher.load_families(), n, seed):
+            print(f"{trace.problem.question}\n{trace}\n")
+
+
+def _check_families(files: list[Path]) -> None:
+    from socratic import curriculum as teacher
+
+    faults = teacher.check_files(files)
+    for fault in faults:
+        print(f"{fault.where} {fault.family}: {fault.reason}")
+    if faults:
+        raise UsageError(f"{len(faults)} faults in {len(files)} files", hint="socratic/curriculum/FORMAT.md has the format")
+    print("no faults")
+
+
+def _write_corpus(out: Path, n: int, seed: int, picture: Path | None, test_sets: list[Path], data: Path | None) -> None:
+    from socratic import corpus, leakage
+    from socratic import curriculum as teacher
+
+    if picture:
+        corpus.require_plotting(picture)
+    taught, _ = teacher.held_out(teacher.load_families())
+    guard = leakage.load_guard(data, test_sets)
+    with display.counting(n) as add:
+        summary = corpus.write(out, taught, n, seed=seed, guard=guard, progress=add)
+    if picture:
+        corpus.plot(summary.coverage, picture)
+    print(summary)
+    display.stderr.print(f"traces: {out}" + (f"; picture: {picture}" if picture else ""))
 
 
 @data_app.command("download", epilog="Example: socratic data download gsm8k svamp strategyqa")

@@ -29,12 +29,15 @@ class DataSource(Strict):
     traces: Path | None = Field(None, description="a JSONL of traces")
     steps: tuple[int, int] = Field((1, 99), description="fewest and most steps of a trace")
     repeat: int = Field(1, ge=1, description="how often each trace is used")
-    seed: int = Field(0, ge=0, description="of the curriculum's draws")
+    resampled: int = Field(0, ge=0, description="further copies of each trace with its numbers drawn anew, where that is safe")
+    seed: int = Field(0, ge=0, description="of the curriculum's draws, and of new numbers")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> DataSource:
         if sum((bool(self.curriculum), bool(self.benchmark), self.traces is not None)) != 1:
             raise ValueError("give exactly one of curriculum, benchmark, traces")
+        if self.curriculum and self.resampled:
+            raise ValueError("resampled is for benchmark and traces; for more of the curriculum draw more problems")
         return self
 
 
@@ -52,21 +55,25 @@ class StyleConfig(Strict):
     numbers: Literal["references", "masked", "digits"] = "masked"
     solutions: Literal["equation", "sentence"] = "equation"
     results: Literal["inserted", "learned"] = "inserted"
+    capitals: Literal["kept", "marked"] = "kept"
 
 
 class TrainConfig(Strict):
     """One training run."""
 
-    model: str = Field("scratch-6m", description="a Hub name, a folder, or scratch-6m|12m|18m|30m")
-    vocabulary: int = Field(4096, ge=512, description="tokens of a new vocabulary; only for scratch models")
+    model: str = Field("scratch-6m", description="a Hub name, a folder, or scratch-6m|12m|18m|30m, minilm")
+    vocabulary: int = Field(4096, ge=512, description="tokens of a scratch model's new vocabulary, or of what an encoder keeps")
     style: StyleConfig = StyleConfig()
     data: tuple[DataSource, ...] = Field(min_length=1)
+    leakage: Literal["refuse", "allow"] = Field("refuse", description="what to do with traces that are like a test problem")
+    test_sets: tuple[Path, ...] = Field((), description="JSONLs of more problems to guard, beside the benchmarks' test problems")
     order: Literal["shuffled", "easy_first"] = Field("shuffled", description="easy_first: fewer steps first")
     length: int = Field(256, ge=16, le=1024, description="tokens per packed row")
     rows: int = Field(32, ge=1, description="packed rows per optimizer step")
     accumulate: int = Field(1, ge=1, description="parts in which a step's rows go through the model, to save memory")
     epochs: float = Field(1.0, gt=0)
     optimizer: Literal["adamw", "muon"] = Field("adamw", description="muon: for the hidden layers' matrices, AdamW for the rest")
+    words: Literal["trained", "frozen"] = Field("trained", description="frozen: of the embeddings only the marks' learn (muon)")
     learning_rate: float = Field(2e-3, gt=0)
     warmup_steps: int = Field(100, ge=0)
     weight_decay: float = Field(0.1, ge=0)
@@ -76,6 +83,12 @@ class TrainConfig(Strict):
     save_steps: int = Field(500, ge=1, description="optimizer steps between checkpoints")
     log_steps: int = Field(10, ge=1)
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _frozen_words_do_not_decay(self) -> TrainConfig:
+        if self.words == "frozen" and self.optimizer != "muon":
+            raise ValueError("words: frozen needs optimizer: muon, whose embeddings have no weight decay")
+        return self
 
 
 Config = TypeVar("Config", bound=Strict)

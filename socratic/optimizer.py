@@ -7,10 +7,13 @@ AdamW. Knows nothing of data or roles.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import torch
+
+EMBEDDINGS = re.compile(r"wte|wpe|embeddings")  # GPT-2's names, BERT's
 
 
 class MuonAdamW(torch.optim.Optimizer):
@@ -18,13 +21,16 @@ class MuonAdamW(torch.optim.Optimizer):
 
     def __init__(self, model: torch.nn.Module, *, learning_rate: float, weight_decay: float) -> None:
         trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        matrices = [p for name, p in trained if p.ndim == 2 and "wte" not in name and "wpe" not in name]
+        matrices = [p for name, p in trained if p.ndim == 2 and not EMBEDDINGS.search(name)]
         chosen = {id(p) for p in matrices}
-        rest = [p for _, p in trained if id(p) not in chosen]
+        words = [p for name, p in trained if EMBEDDINGS.search(name)]
+        others = [p for name, p in trained if id(p) not in chosen and not EMBEDDINGS.search(name)]
         # match_rms_adamw scales Muon's update to AdamW's size: one learning rate serves both.
         self.muon = torch.optim.Muon(matrices, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
-        self.adamw = torch.optim.AdamW(rest, lr=learning_rate, weight_decay=weight_decay, betas=(0.9, 0.95), fused=True)
-        super().__init__([*matrices, *rest], {})
+        # Embeddings do not decay: rows of words that training never meets would fade.
+        rest = [{"params": words, "weight_decay": 0.0}, {"params": others, "weight_decay": weight_decay}]
+        self.adamw = torch.optim.AdamW([g for g in rest if g["params"]], lr=learning_rate, betas=(0.9, 0.95), fused=True)
+        super().__init__([p for _, p in trained], {})
         self.param_groups = [*self.muon.param_groups, *self.adamw.param_groups]
 
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]

@@ -59,7 +59,7 @@ class Orchestrator:
 
     @classmethod
     def from_pretrained(
-        cls, name: str = "default", *, engine: str = "ct2", max_steps: int = 10, batch_size: int = 16
+        cls, name: str = "default", *, engine: str = "light", max_steps: int = 10, batch_size: int = 16
     ) -> Orchestrator:
         """The shipped pair, or one from a folder. Raises ModelError."""
         from socratic.students import load_pair

@@ -272,11 +272,11 @@ def _object(raw: bytes, where: str) -> dict[str, Any] | BrokenLine:
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
-    """Write one object a line, return how many; compressed for `.gz`. The file appears whole or not at all."""
+    """Write one object a line, return how many; `.gz` holds no time of day. The file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     count = 0
-    with gzip.open(partial, "wb") if path.suffix == ".gz" else partial.open("wb") as out:
+    with gzip.GzipFile(partial, "wb", compresslevel=6, mtime=0) if path.suffix == ".gz" else partial.open("wb") as out:
         for row in rows:
             out.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8"))
             count += 1

@@ -24,7 +24,7 @@ SOLUTION_TOKENS = {Solutions.EQUATION: 24, Solutions.SENTENCE: 64}  # at most, u
 EQUATIONS = 6  # at most, of one solution
 
 
-def load_pair(name: str = "default", *, engine: str = "ct2") -> tuple[Decomposer, Solver]:
+def load_pair(name: str = "default", *, engine: str = "light") -> tuple[Decomposer, Solver]:
     """Two students from a folder (see folders). Raises ModelError."""
     asks, solves = find_pair(name)
     asking = _engine(asks, engine)
@@ -33,10 +33,15 @@ def load_pair(name: str = "default", *, engine: str = "ct2") -> tuple[Decomposer
 
 
 def _engine(folder: StudentFolder, kind: str) -> Engine:
-    if kind == "ct2" and folder.ct2.is_dir():
+    """The engine for a folder; "light" is whichever runs it without torch, where one does."""
+    if kind == "light" and folder.ct2.is_dir():
         from socratic.engines.ct2 import Ct2Engine
 
         return Ct2Engine(folder.path)
+    if kind == "light" and folder.architecture == "prefix_lm":
+        from socratic.engines.numpy import NumpyEngine
+
+        return NumpyEngine(folder.path)
     try:
         from socratic.engines.torch import TorchEngine
     except ModuleNotFoundError as error:
@@ -61,8 +66,9 @@ class Decomposer:
 
     def _prompt(self, trace: Trace, known: Known) -> Prompt:
         own = {ASK, SOLVE, DONE} if trace.steps else {ASK, SOLVE}  # a trace without steps cannot be done
+        may = transcript.allowed_marks(known, self.style) | own
         ids = self.engine.vocabulary.encode_segments(transcript.render(trace, self.style))
-        return Prompt(tuple(ids), _banned(self.engine, known, own))
+        return Prompt(tuple(ids), _banned(self.engine, may))
 
     def _read(self, turn: list[int] | None, known: Known) -> str | Ended:
         if turn is None:
@@ -114,7 +120,8 @@ class Solver:
         ids = self.engine.vocabulary.ids
         stop = frozenset({ids[END], ids[EQUALS]} if decoding.calculator else {ids[END]})
         own = {END, EQUALS} if decoding.calculator else {END, EQUALS, *RESULTS}
-        prompts = [Prompt(tuple(turn.ids), _banned(self.engine, turn.known, own)) for turn in turns]
+        may = [transcript.allowed_marks(turn.known, self.style) | own for turn in turns]
+        prompts = [Prompt(tuple(turn.ids), _banned(self.engine, marks)) for turn, marks in zip(turns, may, strict=True)]
         written = _complete(self.engine, prompts, stop=stop, max_tokens=SOLUTION_TOKENS[self.style.solutions], decoding=decoding)
         for turn, new in zip(turns, written, strict=True):
             self._read(turn, new, decoding)
@@ -175,10 +182,9 @@ def _known(trace: Trace) -> Known:
     return known
 
 
-def _banned(engine: Engine, known: Known, own: set[Mark]) -> frozenset[int]:
+def _banned(engine: Engine, may: frozenset[Mark]) -> frozenset[int]:
     """The marks that this role never writes, and the references to numbers that nobody gave."""
-    allowed = transcript.allowed_marks(known) | own
-    return frozenset(engine.vocabulary.ids[mark] for mark in MARKS if mark not in allowed)
+    return frozenset(engine.vocabulary.ids[mark] for mark in MARKS if mark not in may)
 
 
 def _complete(

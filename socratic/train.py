@@ -27,7 +27,7 @@ from socratic.errors import ConfigError
 from socratic.fit import fit
 from socratic.mix import Mix, training_mix
 from socratic.schema import Trace, Training
-from socratic.transcript import DONE, Mark, Numbers, Results, Solutions, Style, render
+from socratic.transcript import DONE, Mark, Style, render
 from socratic.vocabulary import Vocabulary
 
 VOCABULARY_SAMPLE = 60_000  # traces from which a new vocabulary is learned
@@ -90,7 +90,7 @@ def _prepared(settings: TrainConfig, training: Training, run: Path, data: Path |
     rows = run / "rows.npz"
     if rows.exists():
         return Vocabulary.load(run), Packed.load(rows)
-    style = Style(Numbers(settings.style.numbers), Solutions(settings.style.solutions), Results(settings.style.results))
+    style = Style.of(**settings.style.model_dump())
     mix = training_mix(settings, style, training, data=data)
     vocabulary = _vocabulary(settings, mix, style)
     packed = pack(examples(mix.traces, vocabulary, style, training), length=settings.length, pad=vocabulary.ids[DONE])
@@ -102,10 +102,10 @@ def _prepared(settings: TrainConfig, training: Training, run: Path, data: Path |
 
 
 def _vocabulary(settings: TrainConfig, mix: Mix, style: Style) -> Vocabulary:
-    """The base model's, or a new one learned from the mix."""
-    if settings.model not in models.SCRATCH:
-        return models.pretrained_vocabulary(settings.model)
+    """The base model's (of an encoder the part that the mix needs), or a new one learned from the mix."""
     sample = random.Random(settings.seed).sample(mix.traces, min(VOCABULARY_SAMPLE, len(mix.traces)))
+    if settings.model not in models.SCRATCH:
+        return models.pretrained_vocabulary(settings.model, texts=_texts(sample, style), size=settings.vocabulary)
     return Vocabulary.learn(_texts(sample, style), size=settings.vocabulary)
 
 
@@ -135,6 +135,7 @@ def _write_counts(packed: Packed, mix: Mix, run: Path) -> None:
         "too_long": packed.too_long,
         "traces": dict(mix.used),
         "refused": {reason.value: count for reason, count in mix.refused.items()},
+        "leakage": mix.leaks.to_dict(),
         "rows_sha256": hashlib.sha256(packed.ids.tobytes() + packed.labels.tobytes()).hexdigest(),
     }
     (run / "data.json").write_text(json.dumps(counts, indent=1) + "\n", encoding="utf-8")
@@ -148,4 +149,6 @@ def _model(settings: TrainConfig, vocabulary: Vocabulary) -> Any:
         model = models.pretrained(settings.model, vocabulary=vocabulary)
     if settings.length > model.config.max_position_embeddings:
         raise ConfigError(f"`length` is {settings.length}, {settings.model} reads {model.config.max_position_embeddings} tokens")
+    if settings.words == "frozen":
+        models.freeze_words(model, vocabulary)
     return models.with_adapters(model, settings.lora, vocabulary=vocabulary) if settings.lora else model

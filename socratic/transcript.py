@@ -40,10 +40,12 @@ class Mark:
     name: str
 
 
-PROBLEM, ASK, SOLVE, EQUALS, END, DONE = (Mark(f"<|{n}|>") for n in ("problem", "ask", "solve", "=", "end", "done"))
+PROBLEM, ASK, SOLVE, EQUALS, END, DONE, CAPITAL = (
+    Mark(f"<|{n}|>") for n in ("problem", "ask", "solve", "=", "end", "done", "^")
+)
 NUMBERS = tuple(Mark(f"<n{i}>") for i in range(MAX_NUMBERS))
 RESULTS = tuple(Mark(f"<r{i}>") for i in range(MAX_RESULTS))
-MARKS = (PROBLEM, ASK, SOLVE, EQUALS, END, DONE, *NUMBERS, *RESULTS)
+MARKS = (PROBLEM, ASK, SOLVE, EQUALS, END, DONE, CAPITAL, *NUMBERS, *RESULTS)
 
 Piece = str | Mark
 
@@ -79,6 +81,13 @@ class Results(StrEnum):
     LEARNED = "learned"
 
 
+class Capitals(StrEnum):
+    """Whether students write capitals themselves, or a mark before the word: a lower-case vocabulary knows no "Nora"."""
+
+    KEPT = "kept"
+    MARKED = "marked"
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """The dialect of a pair; saved with its weights, so that inference uses the training form."""
@@ -86,6 +95,12 @@ class Style:
     numbers: Numbers = Numbers.MASKED
     solutions: Solutions = Solutions.EQUATION
     results: Results = Results.INSERTED
+    capitals: Capitals = Capitals.KEPT
+
+    @classmethod
+    def of(cls, *, numbers: str, solutions: str, results: str, capitals: str = "kept") -> Style:
+        """From the words that configurations and student.json use. Raises ValueError, TypeError."""
+        return cls(Numbers(numbers), Solutions(solutions), Results(results), Capitals(capitals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +137,10 @@ def result_pieces(index: int, text: str, style: Style) -> tuple[Piece, ...]:
     return (RESULTS[index],) if style.numbers is Numbers.MASKED else (RESULTS[index], f" {text}")
 
 
-def allowed_marks(known: Known) -> frozenset[Mark]:
-    """The references that exist; a student that writes another one names a number that nobody gave it."""
-    return frozenset((*NUMBERS[: len(known.numbers)], *RESULTS[: len(known.results)]))
+def allowed_marks(known: Known, style: Style) -> frozenset[Mark]:
+    """What may stand inside a text: the references that exist (another one names a number that nobody gave), and capitals."""
+    capital = (CAPITAL,) if style.capitals is Capitals.MARKED else ()
+    return frozenset((*NUMBERS[: len(known.numbers)], *RESULTS[: len(known.results)], *capital))
 
 
 def _problem_pieces(known: Known, style: Style) -> Iterator[Piece]:
@@ -153,10 +169,24 @@ def _text_pieces(text: str, known: Known, style: Style, *, opening: bool = True)
     for number in find_numbers(text) if style.numbers is not Numbers.DIGITS else ():
         mark = _reference(number, known)
         if mark:
-            yield from _text(text[place : number.start], opening=opening and place == 0)
+            yield from _written(text[place : number.start], style, opening=opening and place == 0)
             yield mark
             place = number.end
-    yield from _text(text[place:], opening=opening and place == 0)
+    yield from _written(text[place:], style, opening=opening and place == 0)
+
+
+_CAPITALISED = re.compile(r"(?<![\w'\u2019-])[^\W\d_a-z]")
+
+
+def _written(text: str, style: Style, *, opening: bool) -> Iterator[Piece]:
+    """A text piece of a student, with marks for its capitals where the style wants them, save for the opening one."""
+    place = 0
+    for match in _CAPITALISED.finditer(text) if style.capitals is Capitals.MARKED else ():
+        if match[0].isupper() and text[: match.start()].strip():
+            yield from _text(text[place : match.start()], opening=opening or place > 0)
+            yield CAPITAL
+            place = match.start()
+    yield from _text(text[place:], opening=opening or place > 0)
 
 
 def _reference(number: Number, known: Known) -> Mark | None:
@@ -240,7 +270,8 @@ def _operand_pieces(value: Rational, operand: Operand, known: Known, style: Styl
 
 def read_question(pieces: Iterable[Piece], known: Known) -> str:
     """A subquestion that the decomposer wrote, with real numbers in place of references."""
-    return _plain(pieces, known).strip()
+    text = _plain(pieces, known).strip()
+    return text[:1].upper() + text[1:]
 
 
 def read_expression(pieces: Sequence[Piece], known: Known) -> str:
@@ -282,13 +313,16 @@ def _expression(pieces: Iterable[Piece], known: Known) -> str:
 
 
 def _plain(pieces: Iterable[Piece], known: Known) -> str:
-    text = ""
+    text, capital = "", False
     for piece in pieces:
-        if isinstance(piece, Mark):
+        if piece is CAPITAL:
+            capital = True
+        elif isinstance(piece, Mark):
             shown = _value(piece, known, bracket=False)
             text += shown if text.endswith(("$", "(", "-", "/", "#")) else f" {shown}"
         else:
-            text += piece
+            text += re.sub(r"\w", lambda letter: letter[0].upper(), piece, count=1) if capital else piece
+            capital = False
     return text
 
 

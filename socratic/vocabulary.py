@@ -7,6 +7,7 @@ in by id alone. Works over any `tokenizer.json` (own or GPT-2's). Knows nothing 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -57,6 +58,25 @@ class Vocabulary:
         tokenizer.train_from_iterator((_NAMES.sub(" ", text) for text in texts), trainer)
         return cls(tokenizer)
 
+    @classmethod
+    def pruned(cls, folder: Path, texts: Iterable[str], *, size: int) -> Vocabulary:
+        """A BERT's WordPiece, cut to the tokens of `texts` and as many of the others as fit `size`, the more frequent first.
+
+        Its ids are in order of frequency. Letters, digits and signs stay: every ASCII text can be written. Raises ModelError.
+        """
+        whole = cls.load(folder).tokenizer
+        used = {i for encoded in whole.encode_batch(list(texts), add_special_tokens=False) for i in encoded.ids}
+        spec = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        by_rank = sorted(spec["model"]["vocab"].items(), key=lambda item: item[1])
+        plain = {token: i for token, i in by_rank if token.isascii() and not token.startswith("[unused")}
+        needed = [t for t, i in plain.items() if i in used or len(t.removeprefix("##")) == 1 or t in ("[UNK]", "[PAD]")]
+        others = [t for t in plain if t not in set(needed)]
+        kept = set(needed) | set(others[: max(0, size - len(MARKS) - len(needed))])
+        spec["model"]["vocab"] = {t: place for place, t in enumerate(t for t, _ in by_rank if t in kept)}
+        spec["added_tokens"] = []
+        spec |= {"post_processor": None, "padding": None, "truncation": None}
+        return cls(Tokenizer.from_str(json.dumps(spec)))
+
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,5 +119,33 @@ class Vocabulary:
         for is_mark, run in groupby(ids, key=lambda i: i in self.marks):
             if is_mark:
                 yield from (self.marks[i] for i in run)
+            elif self._is_wordpiece:
+                yield _joined(self.tokenizer.decode(list(run), skip_special_tokens=False))
             else:
                 yield self.tokenizer.decode(list(run), skip_special_tokens=False)
+
+    @cached_property
+    def _is_wordpiece(self) -> bool:
+        return isinstance(self.tokenizer.model, models.WordPiece)
+
+
+_NO_SPACE = (
+    (re.compile(r"(?:(?<=\w) |^)' (?=(?:s|t|re|ve|ll|d|m)\b)"), "'"),
+    (re.compile(r"(?<=s) '(?= \w|[.,?!]|$)"), "'"),
+    (re.compile(r"(?<=\w) ([-/]) (?=\w)|^- (?=\w)"), lambda found: found[1] or "-"),
+    (re.compile(r"(?<=\$) (?=\d)"), ""),
+    (re.compile(r"(?<=\d) ?([./:]) ?(?=\d)|^/ (?=\d)"), lambda found: found[1] or "/"),
+    (re.compile(r"(?<=\d) ?, ?(?=\d{3}(?!\d))"), ","),
+    (re.compile(r" (?=[.,?!;:%)])"), ""),
+    (re.compile(r"(?<=\() |(?<=<) (?=<)"), ""),
+)
+_EXPRESSION = re.compile(r"(?:(?<=<<)|^)[\d.%()+*/ -]+$")
+_BESIDE_SIGNS = re.compile(r"(?<=[-+*/(]) | (?=[-+*/)])")
+
+
+def _joined(text: str) -> str:
+    """WordPiece's words as a text piece: no space where people and expressions have none, and one before the first word."""
+    for space, instead in _NO_SPACE:
+        text = space.sub(instead, text)
+    text = _EXPRESSION.sub(lambda found: _BESIDE_SIGNS.sub("", found[0]), text)
+    return f" {text}" if text[:1].isalnum() or text[:1] in "$(" else text

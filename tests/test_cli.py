@@ -68,6 +68,9 @@ def test_a_line_that_cannot_be_used_costs_only_itself() -> None:
         (["evaluate", "gsm8k", "--split", "tset"], "test"),
         (["train", "solver", "--config", "missing.yaml"], "no experiment file"),
         (["curriculum", "--check", "missing.jsonl"], "no file"),
+        (["curriculum", "--coverage", "c.png"], "--out"),
+        (["curriculum", "--out", "c.jsonl", "--coverage", "c.pong"], "c.pong"),
+        (["curriculum", "--out", "c.jsonl", "--test-set", "missing.jsonl"], "no file"),
         (["data", "download", "gsm9k"], "gsm8k"),
         (["nonsense"], "nonsense"),
     ],
@@ -113,6 +116,16 @@ def test_held_out_families_are_a_data_set(tmp_path: Path) -> None:
     done = run("evaluate", "curriculum", "--limit", "5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "curriculum held-out, with calculator" in done.stdout and "of 5" in done.stdout
+
+
+def test_a_corpus_is_written_summed_up_and_leaks_are_named(tmp_path: Path) -> None:
+    (tmp_path / "exam.jsonl").write_text(json.dumps({"question": QUESTION}) + "\n")
+    arguments = ["--n", "30", "--out", "c.jsonl", "--data", ".", "--test-set", "exam.jsonl"]
+    done = run("curriculum", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "c.jsonl").read_text().splitlines()) == 30
+    assert "30 traces" in done.stdout and "a second" in done.stdout and "steps" in done.stdout
+    assert "exam.jsonl (1)" in done.stdout and "NOT checked: gsm8k, svamp, strategyqa" in done.stdout
 
 
 def test_samples_vote_and_a_seed_repeats_them() -> None:

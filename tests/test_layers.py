@@ -23,18 +23,18 @@ LAYERS = [
     {"schema"},
     {"arithmetic", "config", "downloads", "statistics"},
     {"answers", "transcript", "curriculum"},
-    {"vocabulary", "folders", "benchmarks"},
-    {"dataset", "models", "optimizer"},
-    {"engines", "fit", "mix"},
+    {"vocabulary", "folders", "benchmarks", "prefix_lm", "resample"},
+    {"dataset", "models", "optimizer", "leakage"},
+    {"engines", "fit", "mix", "corpus"},
     {"train", "students"},
     {"orchestrator"},  # defines the protocols it needs; `from_pretrained` alone asks `students`
     {"evaluate"},
-    {"display"},
+    {"compare", "display"},
     {"cli"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 HEAVY = {"torch", "transformers", "peft", "accelerate"}
-MAY_BE_HEAVY = {"dataset", "models", "optimizer", "fit", "train", "engines/torch"}
+MAY_BE_HEAVY = {"dataset", "models", "optimizer", "fit", "train", "prefix_lm", "engines/torch"}
 
 FILES = {path.relative_to(SRC).with_suffix("").as_posix(): path for path in sorted(SRC.rglob("*.py"))}
 del FILES["__init__"]  # re-exports whatever it likes

@@ -13,6 +13,7 @@ from socratic import benchmarks
 from socratic.config import DataSource, TrainConfig
 from socratic.curriculum import Family
 from socratic.errors import DataError
+from socratic.leakage import Likeness
 from socratic.mix import Mix, Refused, trainable, training_mix
 from socratic.schema import Ended, Problem, Source, Step, Trace, Training, write_jsonl
 from socratic.transcript import Solutions, Style
@@ -153,6 +154,81 @@ def test_own_and_drawn_problems_have_no_validation_slice(tmp_path: Path) -> None
     assert len(mixed(stored(many, tmp_path / "traces.jsonl")).traces) == 60
 
 
+# Leaks
+
+
+STORY = "Ann has 12 apples, 3 more pears than plums, and twice as many nuts as Ben, who has 5. How many nuts has she?"
+OTHER = STORY.replace("many nuts has she", "much is that")  # 9 of the 14 8-grams
+
+
+def put(folder: Path, relative: str, *rows: dict[str, object]) -> Path:
+    path = folder / relative
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(rows) if path.suffix == ".json" else "".join(json.dumps(row) + "\n" for row in rows)
+    path.write_text(text)
+    return folder
+
+
+@pytest.fixture
+def exam(tmp_path: Path) -> Path:
+    """A data folder in which STORY is GSM8K's test set."""
+    return put(tmp_path / "exam", "gsm8k/test.jsonl", {"question": STORY, "answer": "#### 10"})
+
+
+def asking(*questions: str, dataset: str = "user", split: str = "") -> list[Trace]:
+    return [
+        replace(GOOD, problem=Problem(f"user-{i}", q, "15", dataset, split)) for i, q in enumerate((*questions, PROBLEM.question))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [(STORY.upper(), Likeness.EXACT), (STORY.replace("12", "forty"), Likeness.MASKED), (OTHER, Likeness.GRAMS)],
+)
+def test_a_trace_like_a_test_problem_is_refused_and_counted(question: str, kind: Likeness, exam: Path, tmp_path: Path) -> None:
+    mix = mixed(stored(asking(question), tmp_path / "traces.jsonl"), data=exam)
+    assert [trace.problem.question for trace in mix.traces] == [PROBLEM.question]
+    assert mix.refused == {Refused.LEAK: 1} and mix.leaks.refused == {kind: 1}
+    assert mix.leaks.checked == {"gsm8k test": 1} and mix.leaks.missing == ("svamp", "strategyqa")
+
+
+def test_researchers_may_let_leaks_through_and_they_are_counted_still(exam: Path, tmp_path: Path) -> None:
+    mix = mixed(stored(asking(STORY, OTHER), tmp_path / "traces.jsonl"), data=exam, leakage="allow")
+    assert len(mix.traces) == 3
+    assert mix.leaks.let_through == {Likeness.EXACT: 1, Likeness.GRAMS: 1} and not mix.leaks.refused
+
+
+def test_a_published_training_split_loses_copies_but_not_its_near_duplicates(exam: Path, tmp_path: Path) -> None:
+    traces = asking(STORY, STORY.replace("12", "13"), OTHER, dataset="mawps", split="train")
+    traces = [replace(trace, problem=replace(trace.problem, id=f"mawps-train-{i}")) for i, trace in enumerate(traces)]
+    assert not any(benchmarks.is_validation(trace.problem) for trace in traces)
+    mix = mixed(stored(traces, tmp_path / "traces.jsonl"), data=exam)
+    assert {trace.problem.question for trace in mix.traces} == {OTHER, PROBLEM.question}
+    assert mix.leaks.refused == {Likeness.EXACT: 1, Likeness.MASKED: 1} and mix.leaks.let_through == {Likeness.GRAMS: 1}
+
+
+def test_svamp_s_700_may_be_trained_on_as_svamp_and_by_nobody_else(tmp_path: Path) -> None:
+    names = {"train": ["a", "b"], "test": ["c"]}
+    rows = [
+        {"ID": name, "Body": f"Ann has {i} {name}-apples and 2 more.", "Question": "How many?", "Equation": f"( {i}.0 + 2.0 )"}
+        | {"Answer": i + 2.0}
+        for i, name in enumerate("abc", 4)
+    ]
+    data = put(tmp_path / "data", "svamp/SVAMP.json", *rows)
+    (data / "svamp" / "splits.json").write_text(json.dumps(names))
+    mix = mixed(DataSource(benchmark="svamp"), training=Training.SOLVER, data=data)
+    questions = [trace.problem.question for trace in mix.traces]
+    assert len(questions) == 2 and mix.leaks.own == {"svamp train": 2} and not mix.refused
+    others = mixed(stored(asking(*questions), tmp_path / "traces.jsonl"), data=data)
+    assert others.refused == {Refused.LEAK: 2}
+
+
+def test_test_sets_of_one_s_own_are_guarded(tmp_path: Path) -> None:
+    put(tmp_path, "exam.jsonl", {"question": STORY})
+    mix = mixed(stored(asking(STORY), tmp_path / "traces.jsonl"), data=tmp_path, test_sets=[tmp_path / "exam.jsonl"])
+    assert mix.refused == {Refused.LEAK: 1}
+
+
 # The mix
 
 
@@ -180,6 +256,40 @@ def test_counts_cover_everything_that_was_read(traces: list[Trace], traces_file:
     assert len(mix.traces) % 3 == 0
     assert len(mix.traces) // 3 + mix.refused.total() == len(traces)
     assert mix.refused[Refused.STEPS] > 0
+
+
+def test_resampled_copies_come_beside_the_originals_with_ids_and_numbers_of_their_own(gsm8k: Path) -> None:
+    plain = mixed(DataSource(benchmark="gsm8k-socratic"), data=gsm8k)
+    mix = mixed(DataSource(benchmark="gsm8k-socratic", resampled=3), data=gsm8k)
+    copies = [trace for trace in mix.traces if "-r" in trace.problem.id]
+    assert mix.used == {"gsm8k": len(plain.traces), "gsm8k resampled": len(copies)}
+    assert sorted(set(mix.traces) - set(copies), key=key) == sorted(plain.traces, key=key)
+    assert 2 * len(plain.traces) < len(copies) <= 3 * len(plain.traces)
+    assert len({trace.problem.id for trace in copies}) == len(copies)
+    for original in plain.traces:
+        of_it = [copy.problem.question for copy in copies if copy.problem.id.startswith(f"{original.problem.id}-r")]
+        assert len({original.problem.question, *of_it}) == 1 + len(of_it)
+
+
+def test_no_copy_is_made_of_a_validation_problem(gsm8k: Path) -> None:
+    everything = benchmarks.problems("gsm8k-socratic", "train", data=gsm8k)
+    held = {problem.id for problem in everything if benchmarks.is_validation(problem)}
+    mix = mixed(DataSource(benchmark="gsm8k-socratic", resampled=2), data=gsm8k)
+    assert len(held) > 0
+    assert not {trace.problem.id.partition("-r")[0] for trace in mix.traces} & held
+
+
+def test_copies_depend_on_the_source_s_seed_alone(gsm8k: Path) -> None:
+    def read(seed: int, order: int) -> list[Trace]:
+        source = DataSource(benchmark="gsm8k-socratic", resampled=2, seed=seed)
+        return sorted(mixed(source, data=gsm8k, seed=order).traces, key=key)
+
+    assert read(1, 1) == read(1, 2) != read(2, 1)
+
+
+def test_the_curriculum_is_not_resampled() -> None:
+    with pytest.raises(ValueError, match="draw more problems"):
+        DataSource(curriculum=5, resampled=1)
 
 
 def test_sources_add_up_and_held_out_families_are_never_drawn(

@@ -60,6 +60,8 @@ def test_run_folder_explains_itself(settings: Callable[..., TrainConfig], studen
     assert data["supervised_tokens"] == packed.supervised > 0
     assert data["traces"]["curriculum"] + sum(data["refused"].values()) == 200
     assert len(data["rows_sha256"]) == 64
+    looked_at = {*data["leakage"]["checked"], *data["leakage"]["not_checked"]}
+    assert {name.split()[0] for name in looked_at} == {"gsm8k", "svamp", "strategyqa"}
 
     about = read(folder / "student.json")
     assert about["role"] == "decomposer"

@@ -1,0 +1,567 @@
+"""Worked problems with other numbers: the same words, the same operations, numbers drawn anew.
+
+In: a `Trace` and a `random.Random`. Out: a `Trace` whose question, subquestions, solutions and answer agree on new numbers,
+every equation exactly right and every operand of the same origin as before; or None, where it is not certain which number
+is which (`align` says why, as a `Refusal`). A number that no equation uses is kept, for nothing would show that another
+one makes sense; so are constants, years, clock times and fractions, and what might be one of them. Equal numbers of a
+question change together. Knows nothing of benchmarks, files or how students read a trace.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import combinations
+
+from sympy import Rational, ceiling, floor
+
+from socratic.arithmetic import (
+    IMPLIED,
+    Known,
+    Leaf,
+    Number,
+    candidates,
+    check_solution,
+    evaluate,
+    find_numbers,
+    number_text,
+    number_value,
+)
+from socratic.curriculum.lexicon import spell
+from socratic.errors import ExpressionError
+from socratic.schema import Check, Origin, Step, Trace, Verdict
+
+TRIES = 200  # draws, of all numbers or of those that feed an equation that came out badly
+ZERO = Rational(0)
+GROWTH = 10  # no result is larger than so many times the largest number of the original
+
+
+class Refusal(StrEnum):
+    """Why a trace keeps its numbers."""
+
+    EQUATION = "no equation, or one that is not exactly right, or a negative or endless result"
+    ANSWER = "an answer that is not the last result"
+    AMBIGUOUS = "an operand with two possible origins"
+    NOWHERE = "an operand without an origin"
+    MENTION = "a sentence that names a number of no certain origin"
+    UNUSED = "a number that no equation uses, but that is a bound or the sum of others"
+    CHOICE = "a comparison that other numbers may turn round"
+    KEPT = "no number that may change"
+
+
+Origins = tuple[tuple[Origin, int | None], ...]  # of the operands of an equation
+Ref = tuple[Origin, int]  # (PROBLEM, index of a quantity) or (STEP, index of an equation)
+Values = Mapping[Ref, Rational]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A number of a text, `text[start:end]`, that stands for a quantity or a result (`hundredth`: 0.2 for "20%")."""
+
+    start: int
+    end: int
+    ref: Ref
+    hundredth: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text and the places of it that change."""
+
+    text: str
+    places: tuple[Place, ...] = ()
+
+    def written(self, values: Values) -> str:
+        """The text with new numbers, each in the manner of the old one."""
+        text, end = "", 0
+        for place in self.places:
+            value = values[place.ref] / 100 if place.hundredth else values[place.ref]
+            text += self.text[end : place.start] + like(self.text[place.start : place.end], value)
+            end = place.end
+        return text + self.text[end:]
+
+
+def like(old: str, value: Rational) -> str:
+    """Write a value as an old number was written; the same value stays as it is.
+
+    >>> like("Twenty", Rational(25)), like("$1,200.00", Rational(2300)), like(".5", Rational(3, 10)), like("5%", Rational(3, 50))
+    ('Twenty-five', '$2,300.00', '.3', '6%')
+    """
+    if old[0].isalpha():
+        words = old if find_numbers(old)[0].value == value else spell(int(value))
+        return words.capitalize() if old[0].isupper() and words != old else words
+    if number_value(old) == value:
+        return old
+    whole, _, decimals = number_text(value * 100 if old.endswith("%") else value).partition(".")
+    had = re.sub(r"[^\d.]", "", old).partition(".")[2]
+    decimals = decimals.ljust(len(had), "0") if had.endswith("0") or len(had) == 2 else decimals
+    whole = f"{int(whole):,}" if "," in old else whole
+    whole = "" if whole == "0" and old.lstrip("$").startswith(".") else whole
+    dollar, percent = "$" * old.startswith("$"), "%" * old.endswith("%")
+    return f"{dollar}{whole}{'.' * bool(decimals)}{decimals}{percent}"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A value that the question names, once or more, and what it may become: multiples of `grid`; grid 0 keeps it."""
+
+    value: Rational
+    grid: Rational = ZERO
+    low: int = 0
+    high: int = 0
+    article: bool | None = None  # it follows "an" (True) or "a" (False)
+
+    def draw(self, rng: random.Random) -> Rational:
+        """A new value, or the old one where none is found that suits."""
+        for _ in range(20 if self.grid and self.high > self.low else 0):
+            value = rng.randint(self.low, self.high) * self.grid
+            if self._suits(value):
+                return value
+        return self.value
+
+    def _suits(self, value: Rational) -> bool:
+        is_same_kind = (value.q == 1) == (self.value.q == 1) and value not in (1, self.value)
+        return is_same_kind and self.article in (None, _needs_an(value))
+
+
+def _needs_an(value: Rational) -> bool:
+    return number_text(value).startswith("8") or (value.q == 1 and spell(int(value)).startswith(("eleven", "eighteen")))
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """An expression with its places, its old value, and what its new one must keep."""
+
+    expression: Passage
+    value: Rational
+    most: Rational
+    quotients: tuple[Passage, ...]  # parts "a/b" of the expression that were whole and stay so
+    feeds: frozenset[int]  # the quantities that its value hangs on
+
+    def result(self, values: Values) -> Rational | None:
+        """The new value, or None where it is of another kind than the old one."""
+        try:
+            is_whole = all(evaluate(part.written(values)).value.q == 1 for part in self.quotients)
+            value = evaluate(self.expression.written(values)).value
+        except ExpressionError:
+            return None
+        return value if is_whole and self._suits(value) else None
+
+    def _suits(self, value: Rational) -> bool:
+        in_bounds = 0 < value <= self.most if self.value else value == 0
+        same_unity = (value == 1) == (self.value == 1)  # "1 hour" but "2 hours"
+        return in_bounds and same_unity and "/" not in number_text(value) and _decimals(value) <= _decimals(self.value)
+
+
+def _decimals(value: Rational) -> int:
+    return len(number_text(value).partition(".")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A trace in which every number is known to be a quantity, a result, or to stay."""
+
+    trace: Trace
+    quantities: tuple[Quantity, ...]
+    ordered: tuple[tuple[int, int], ...]  # quantities of which the first is to stay the smaller one
+    equations: tuple[Equation, ...]
+    question: Passage
+    steps: tuple[tuple[Passage, Passage], ...]  # subquestion, solution
+    operands: tuple[tuple[Origins, ...], ...]  # of each step
+
+    def draw(self, rng: random.Random) -> Trace | None:
+        """The trace with new numbers, or None where the tries ended before any suited."""
+        everything = frozenset(range(len(self.quantities)))
+        values, stale, old = dict[Ref, Rational](), everything, self.trace.problem.question
+        for _ in range(TRIES):
+            values |= {(Origin.PROBLEM, index): self.quantities[index].draw(rng) for index in sorted(stale)}
+            stale = self._work(values)
+            if not stale and (trace := self._written(values)) and trace.problem.question != old:
+                return trace
+            stale = stale or everything
+        return None
+
+    def _work(self, values: dict[Ref, Rational]) -> frozenset[int]:
+        """Add the results to the values; return the quantities to draw again because something does not suit."""
+        for small, large in self.ordered:
+            if values[Origin.PROBLEM, small] >= values[Origin.PROBLEM, large]:
+                return frozenset((small, large))
+        for index, equation in enumerate(self.equations):
+            result = equation.result(values)
+            if result is None:
+                return equation.feeds
+            values[Origin.STEP, index] = result
+        return frozenset()
+
+    def _written(self, values: Values) -> Trace | None:
+        """The trace with these values, or None where it does not read back as the structure that it was."""
+        question = self.question.written(values)
+        known, steps, count = Known.of(question), list[Step](), 0
+        if [number.value for number in known.numbers] != [values[place.ref] for place in self.question.places]:
+            return None
+        for step, (asked, solved), operands in zip(self.trace.steps, self.steps, self.operands, strict=True):
+            checks, known = check_solution(solution := solved.written(values), known)
+            if _origins(checks) != operands or any(check.verdict is not Verdict.CORRECT for check in checks):
+                return None
+            count += len(checks)
+            answer = number_text(values[Origin.STEP, count - 1]) if checks and step.answer else step.answer
+            steps.append(Step(asked.written(values), solution, answer, checks))
+        last = number_text(known.results[-1])
+        problem = replace(self.trace.problem, question=question, answer=self.trace.problem.answer and last)
+        return replace(self.trace, problem=problem, steps=tuple(steps), answer=self.trace.answer and last)
+
+
+def _origins(checks: tuple[Check, ...]) -> tuple[Origins, ...]:
+    return tuple(tuple((operand.origin, operand.index) for operand in check.operands) for check in checks)
+
+
+def resample(trace: Trace, rng: random.Random) -> Trace | None:
+    """The trace with new numbers and its old id, or None where that cannot be done safely. Who keeps both names them."""
+    plan = align(trace)
+    return plan.draw(rng) if isinstance(plan, Plan) else None
+
+
+def align(trace: Trace) -> Plan | Refusal:
+    """Find out what each number of a trace stands for, or why that is not certain."""
+    try:
+        return _Aligner(trace).plan()
+    except _Unfit as unfit:
+        return unfit.reason
+
+
+class _Unfit(Exception):
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+_MARKED = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
+_UNMARKED = re.compile(r"[\d%)]\s*=\s*\$?[\d.]")  # "40/2 = 20" without calculator marks, which nobody would check
+_REPEATED = re.compile(r"^[\s$]*[\d.,]*")
+_AFTER_MARK = re.compile(r"[\s$]*")
+_WORDS = re.compile(r"[a-z]+|%")
+_STRAY = re.compile(r"\d(?!\d*(?:st|nd|rd|th)\b)")  # a digit outside of all numbers, "3x5", that is no ordinal
+_Stands = tuple[Ref, bool] | None  # what a number stands for, and whether for a hundredth of it; None: it stays
+
+
+class _Notes:
+    """What the numbers of one text stand for: by their place, where an equation beside them shows it, or by their value."""
+
+    def __init__(self, numbers: Sequence[Number]) -> None:
+        self.numbers, self.by_place, self.by_value = numbers, dict[int, _Stands](), dict[Rational, set[_Stands]]()
+
+    def working(self, end: int, leaves: Sequence[Leaf], stands: Sequence[_Stands]) -> None:
+        """An equation that begins at `end`; GSM8K writes its expression twice, "48/2 = <<48/2=24>>"."""
+        for leaf, found in zip(leaves, stands, strict=True):
+            self.by_value.setdefault(leaf.value, set()).add(found)
+        before = [number for number in self.numbers if number.end <= end][-len(leaves) :]
+        if [number.value for number in before] == [leaf.value for leaf in leaves]:
+            self.by_place.update(zip((number.start for number in before), stands, strict=True))
+
+    def result(self, after: re.Match[str] | None, value: Rational, stands: _Stands) -> None:
+        """A result, repeated right after its mark: "=24>>24"."""
+        start = after.end() if after else -1
+        self.by_place.update((n.start, stands) for n in self.numbers if n.start == start and n.value == value)
+
+
+class _Aligner:
+    """Goes once through a trace and notes what each number stands for."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace, self.known = trace, Known.of(trace.problem.question)
+        self.values = list(dict.fromkeys(number.value for number in self.known.numbers))  # of the quantities
+        self.uses, self.kept = Counter[Ref](), set[Ref]()
+        self.stands = list[Ref]()  # for each equation: itself, or the one before it that is the same
+        self.seen = dict[str, Ref]()  # equations, with references in place of numbers
+        self.equations, self.operands = list[Equation](), list[tuple[Origins, ...]]()
+        texts = [trace.problem.question, *(f"{step.question} {_blanked(step.solution)}" for step in trace.steps)]
+        self.words = frozenset(_WORDS.findall(_without_numbers(" ".join(texts)).lower()))
+
+    def plan(self) -> Plan:
+        """Raises _Unfit."""
+        steps = tuple((self._subquestion(step.question), self._solution(step)) for step in self.trace.steps)
+        if not self.equations:
+            raise _Unfit(Refusal.EQUATION)
+        if self.words & _COMPARING:
+            raise _Unfit(Refusal.CHOICE)
+        if not all(_is(answer, self.known.results[-1]) for answer in (self.trace.answer, self.trace.problem.answer) if answer):
+            raise _Unfit(Refusal.ANSWER)
+        quantities = tuple(self._quantity(index) for index in range(len(self.values)))
+        if not any(quantity.grid for quantity in quantities):
+            raise _Unfit(Refusal.KEPT)
+        numbers = self.known.numbers
+        places = tuple(Place(n.start, n.end, (Origin.PROBLEM, self.values.index(n.value))) for n in numbers)
+        question = Passage(self.trace.problem.question, places)
+        ordered = tuple(self._ordered(quantities))
+        return Plan(self.trace, quantities, ordered, tuple(self.equations), question, steps, tuple(self.operands))
+
+    # What the numbers of a step stand for
+
+    def _subquestion(self, text: str) -> Passage:
+        return Passage(text, tuple(self._mentions(_Notes(find_numbers(text)), text)))
+
+    def _solution(self, step: Step) -> Passage:
+        """The places of a solution: operands and results of its equations, and what its sentences mention of them."""
+        checks, known = check_solution(step.solution, self.known)
+        if any(check.verdict is not Verdict.CORRECT for check in checks):
+            raise _Unfit(Refusal.EQUATION)
+        if _UNMARKED.search(_MARKED.sub("<>", step.solution)):
+            raise _Unfit(Refusal.MENTION)
+        if step.answer and not (_is(step.answer, known.results[-1]) if checks else not find_numbers(step.answer)):
+            raise _Unfit(Refusal.ANSWER)
+        self.operands.append(_origins(checks))
+        sentences = _blanked(step.solution)
+        notes, places = _Notes(find_numbers(sentences)), list[Place]()
+        for match in _MARKED.finditer(step.solution):
+            places += self._equation(match, notes)
+        places += self._mentions(notes, sentences)
+        return Passage(step.solution, tuple(sorted(places, key=lambda place: place.start)))
+
+    def _equation(self, match: re.Match[str], notes: _Notes) -> Iterator[Place]:
+        """The places of one equation; takes it up, and notes what its numbers stand for."""
+        leaves, value, ref = evaluate(match[1], self.known.results).leaves, number_value(match[2]), self._next
+        if value < 0 or "/" in number_text(value):
+            raise _Unfit(Refusal.EQUATION)
+        stands = [self._operand(leaf, match[1]) for leaf in leaves]
+        places = tuple(Place(leaf.start, leaf.end, *found) for leaf, found in zip(leaves, stands, strict=True) if found)
+        notes.working(match.start(), leaves, stands)
+        self._take(Passage(match[1], places), value, _REPEATED.sub("", match.string[match.end() :]))
+        notes.result(_AFTER_MARK.match(match.string, match.end()), value, (ref, False))
+        notes.by_value.setdefault(value, set()).add((self.stands[-1], False))
+        yield from (replace(place, start=place.start + match.start(1), end=place.end + match.start(1)) for place in places)
+        yield Place(match.start(2), match.end(2), ref)
+
+    @property
+    def _next(self) -> Ref:
+        return Origin.STEP, len(self.equations)
+
+    def _operand(self, leaf: Leaf, expression: str) -> _Stands:
+        """What an operand stands for. Where it might be several things, it is the result that nothing used before."""
+        if leaf.value in (0, 1):
+            return None  # and what is 1 stays 1, wherever it comes from
+        options = self._options(leaf.value)
+        is_constant = self._is_constant(leaf.value) or bool(_ONE_OVER.search(expression[: leaf.start]))
+        if not options and not is_constant:
+            raise _Unfit(Refusal.NOWHERE)
+        from_steps = {option for option in options if option[0][0] is Origin.STEP}
+        if len(options) > 1 or (is_constant and from_steps):
+            options = {option for option in options if not self.uses[option[0]]}
+            if len(options) != 1 or not options <= from_steps:
+                raise _Unfit(Refusal.AMBIGUOUS)
+        found = next(iter(options), None)
+        if found:
+            self.uses[found[0]] += 1
+            self.kept |= {found[0]} if is_constant else set()
+        return found
+
+    def _options(self, value: Rational) -> set[tuple[Ref, bool]]:
+        """What may be meant by a value; results that come from the same equation are one."""
+        options = set[tuple[Ref, bool]]()
+        for origin, index in candidates(value, self.known):
+            given = value if origin is Origin.STEP else self.known.numbers[index].value
+            ref = self.stands[index] if origin is Origin.STEP else (Origin.PROBLEM, self.values.index(given))
+            options.add((ref, given != value))
+        return options
+
+    def _is_constant(self, value: Rational) -> bool:
+        implied = {*IMPLIED.get(value, "").split(), *IMPLIED.get(1 / value, "").split(), *_UNITS.get(value, "").split()}
+        return bool(self.words & implied)
+
+    def _take(self, expression: Passage, value: Rational, after: str) -> None:
+        """Take an equation up: from here on its result may be an operand."""
+        whole = expression.places[0] if expression.places else None
+        is_copy = whole and not whole.hundredth and expression.text.strip() == expression.text[whole.start : whole.end]
+        same = self.seen.setdefault(_signature(expression), self._next)
+        most = min(GROWTH * max([*self.values, value]), _most(value, after))
+        feeds = frozenset[int]().union(*(self._feeds(place.ref) for place in expression.places))
+        self.stands.append(whole.ref if whole and is_copy else same)
+        self.equations.append(Equation(expression, value, most, tuple(_quotients(expression)), feeds))
+        self.known = self.known.having(value)
+
+    def _feeds(self, ref: Ref) -> frozenset[int]:
+        return frozenset((ref[1],)) if ref[0] is Origin.PROBLEM else self.equations[ref[1]].feeds
+
+    def _mentions(self, notes: _Notes, text: str) -> Iterator[Place]:
+        """The numbers of sentences; what the equations beside them show goes before what their values suggest."""
+        if _STRAY.search(_without_numbers(text)):
+            raise _Unfit(Refusal.MENTION)
+        for number in notes.numbers:
+            stands = notes.by_place[number.start] if number.start in notes.by_place else self._meant(number, notes)
+            if stands:
+                yield Place(number.start, number.end, *stands)
+
+    def _meant(self, number: Number, notes: _Notes) -> _Stands:
+        if number.value in (0, 1):
+            return None
+        options = notes.by_value.get(number.value) or self._options(number.value)
+        if len(options) > 1 or not (options or self._is_constant(number.value)):
+            raise _Unfit(Refusal.MENTION)
+        return next(iter(options), None)
+
+    # What the quantities may become
+
+    def _quantity(self, index: int) -> Quantity:
+        ref, value, text = (Origin.PROBLEM, index), self.values[index], self.trace.problem.question
+        numbers = [number for number in self.known.numbers if number.value == value]
+        if not self.uses[ref] and (self._is_sum(value) or any(_BOUND.search(text[: number.start]) for number in numbers)):
+            raise _Unfit(Refusal.UNUSED)
+        is_reused = value <= 3 and self.uses[ref] > len(numbers)  # one use may be a small constant
+        if ref in self.kept or not self.uses[ref] or is_reused or any(_is_fixed(n, text) for n in numbers):
+            return Quantity(value)
+        percent = any(number.percent for number in numbers)
+        most = min(Rational(100) if percent and value <= 100 else 3 * value, *(_most(value, text[n.end :]) for n in numbers))
+        articles = [found[1].lower() == "an" for n in numbers if (found := _ARTICLE.search(text[: n.start]))]
+        return _quantity(value, most, percent, articles)
+
+    def _is_sum(self, value: Rational) -> bool:
+        """Whether it is a result, or the sum of numbers that may change: "18 items: 6 hats, 4 pens, 8 cups"."""
+        used = [given for index, given in enumerate(self.values) if self.uses[Origin.PROBLEM, index]]
+        sums = (sum(some) for size in range(2, min(len(used), 8) + 1) for some in combinations(used, size))
+        return value in self.known.results or value in sums
+
+    def _ordered(self, quantities: tuple[Quantity, ...]) -> Iterator[tuple[int, int]]:
+        """Pairs of quantities of the same thing: of 5 tests she passed 3, never 7."""
+        text = self.trace.problem.question
+        things = [(self.values.index(n.value), _thing(text[n.end :])) for n in self.known.numbers]
+        for small, thing in things:
+            for large, other in things:
+                may_change = quantities[small].grid or quantities[large].grid
+                if thing and thing == other and self.values[small] < self.values[large] and may_change:
+                    yield small, large
+
+
+def _is(answer: str, value: Rational) -> bool:
+    try:
+        return bool(number_value(answer) == value)
+    except ExpressionError:
+        return False
+
+
+def _blanked(solution: str) -> str:
+    """The sentences of a solution, every character at its place."""
+    return _MARKED.sub(lambda match: " " * len(match[0]), solution)
+
+
+def _without_numbers(text: str) -> str:
+    for number in reversed(find_numbers(text)):
+        text = f"{text[: number.start]} {text[number.end :]}"
+    return text
+
+
+def _signature(expression: Passage) -> str:
+    text, end = "", 0
+    for place in expression.places:
+        text += f"{expression.text[end : place.start]}<{place.ref} {place.hundredth}>"
+        end = place.end
+    return "".join((text + expression.text[end:]).split())
+
+
+_ONE_OVER = re.compile(r"(?<![\d.])1/$")  # 1/2, 1/3
+_QUOTIENT = re.compile(r"(?<![\d.*/])[\d.]+/[\d.]+(?![\d.%])")
+
+
+def _quotients(expression: Passage) -> Iterator[Passage]:
+    """Parts "a/b" that are whole: half of 17 apples is nothing to count on with, though times 2 it is."""
+    for match in _QUOTIENT.finditer(expression.text):
+        if evaluate(match[0]).value.q == 1:
+            inside = [place for place in expression.places if match.start() <= place.start and place.end <= match.end()]
+            moved = (replace(place, start=place.start - match.start(), end=place.end - match.start()) for place in inside)
+            yield Passage(match[0], tuple(moved))
+
+
+# What the words around a number say of it
+
+_UNITS = {  # a constant where one of these words is about; arithmetic.IMPLIED has the small ones
+    Rational(value): words
+    for value, words in {
+        2: "doubling doubly halving",
+        3: "tripling",
+        4: "quadrupling month months monthly",
+        7: "week weeks weekly day days daily",
+        12: "dozen dozens month months monthly year years yearly annual annually foot feet inch inches clock",
+        24: "hour hours day days daily clock",
+        28: "february",
+        30: "month months april june september november",
+        31: "month january march may july august october december",
+        52: "week weeks weekly year years",
+        60: "minute minutes hour hours second seconds",
+        100: "% percent percentage cent cents meter meters centimeter centimeters cm",
+        365: "year years day days",
+        1000: "kilogram kilograms kg gram grams kilometer kilometers km meter meters liter liters milliliters ml ton tons",
+        3600: "hour hours second seconds",
+    }.items()
+}
+_STAGES = {  # of units, what a number should not leave: a day has 24 hours
+    "hour": (12, 24),
+    "minute": (59,),
+    "second": (59,),
+    "day": (7, 31),
+    "week": (52,),
+    "month": (12,),
+    "year": (12, 45, 100),
+    "%": (100,),
+    "percent": (100,),
+}
+_BOUND = re.compile(
+    r"(?:least|most|over|above|under|below|than|to|exceed\w*|every|first|limit\w*|max\w*|min\w*)(?: of)? \$?$", re.I
+)
+_ARTICLE = re.compile(r"\b(an?) \$?$", re.IGNORECASE)
+_AFTER = re.compile(r"\s?(%)|[-\s]*([A-Za-z]+)")
+_COMPARING = frozenset(
+    "best winner winning wins cheapest highest largest lowest biggest smallest fastest slowest oldest youngest heaviest lightest "
+    "longest tallest shortest greatest closest maximum minimum".split()
+)
+_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+_FIXED_BEFORE = re.compile(rf"(?:[\d/:#]\s?|\d-|\b(?:{_MONTHS}|[Gg]rade|[Rr]oom|[Cc]hapter|[Bb]ook|[Nn]umber|[Ll]evel) )$")
+_GROUP_BEFORE = re.compile(r"\b(?:the|all|these|those|other|next|first|last|remaining|of us|of them) $", re.IGNORECASE)
+_NAMES_AFTER = re.compile(r"[- ]\w+(?: [a-z]+){0,2}(?:, (?:named |called )?[A-Z]|:| named| called)")  # "two sons, Al and Ed"
+_FIXED_AFTER = re.compile(
+    r"\s?[/:]|-\d|s\b|\s?[ap]\.?m\b| o'clock|[- ](?:hal[fv]|third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth)"
+    r"| and (?:a|one)[- ](?:half|third|quarter)| \d+/|[- ](?:dollar )?bills?\b|-dimensional",
+    re.IGNORECASE,
+)
+
+
+def _is_fixed(number: Number, text: str) -> bool:
+    """Whether it is a year, a clock time, part of a fraction or of a name: what is not free to change."""
+    is_plain = number.text.isdigit() and not text[: number.start].endswith("$")
+    is_year = is_plain and 1900 <= number.value <= 2100
+    is_group = number.value <= 12 and (_GROUP_BEFORE.search(text[: number.start]) or _NAMES_AFTER.match(text, number.end))
+    return is_year or bool(is_group or _FIXED_BEFORE.search(text[: number.start]) or _FIXED_AFTER.match(text, number.end))
+
+
+def _thing(after: str) -> str:
+    """The word after a number, in the singular: what is counted."""
+    found = _AFTER.match(after)
+    return (found[1] or found[2].lower().removesuffix("s")) if found else ""
+
+
+def _most(value: Rational, after: str) -> Rational:
+    stages = [stage for stage in _STAGES.get(_thing(after), ()) if value <= stage]
+    return Rational(stages[0]) if stages else 10**9 * max(value, Rational(1))
+
+
+def _quantity(value: Rational, most: Rational, percent: bool, articles: list[bool]) -> Quantity:
+    """Round numbers stay round, small ones are at least 2, large ones between half and twice the old one."""
+    if value in (0, 1) or len(set(articles)) > 1 or (percent and value == 100):
+        return Quantity(value)
+    grid = Rational(5) if percent and value % 5 == 0 else _grid(value)
+    share = Rational(2, 5) if value <= 12 else Rational(1, 2)
+    low = ceiling(max(share * value, min(value, Rational(2) if value.q == 1 else grid)) / grid)
+    high = floor(min(value / share, most) / grid)
+    return Quantity(value, grid, int(low), int(high), articles[0] if articles else None)
+
+
+def _grid(value: Rational) -> Rational:
+    """The roundest step in which a value and its like are written."""
+    steps = [Rational(step) for step in (1000, 500, 100, 50, 25, 10, 5) if value % step == 0 and value >= 8 * step]
+    if steps or value.q == 1:
+        return steps[0] if steps else Rational(1)
+    return next(step for step in (Rational(1, 2), Rational(1, 4), Rational(1, 20), *_TENTHS) if (value / step).q == 1)
+
+
+_TENTHS = tuple(Rational(1, 10**places) for places in range(1, 25))
