@@ -26,7 +26,11 @@ test: .venv/full ## run the tests
 check: .venv/full ## format, lint, types, tests
 	$(BIN)/ruff format --check socratic tests && $(BIN)/ruff check socratic tests && $(BIN)/mypy && $(BIN)/python -m pytest
 
-train-pair: .venv/full ## train the shipped pair anew: base, decomposer, solver (hours on two cores; resumes)
+.venv/encoder: .venv/full
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,encoder]'
+	@touch $@
+
+train-pair: .venv/encoder ## train the shipped pair anew: base, decomposer, solver (hours on two cores; resumes)
 	$(BIN)/socratic train unified --config experiments/base.yaml --out runs/base
 	$(BIN)/socratic train decomposer --config experiments/decomposer.yaml --out runs/decomposer
 	$(BIN)/socratic train solver --config experiments/solver.yaml --out runs/solver

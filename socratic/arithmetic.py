@@ -2,14 +2,15 @@
 
 In: expressions and solutions written by students, teachers or people. Out: `Expression` (value as a sympy rational,
 leaves with their places), `Check` (verdict and provenance of every operand), `Number` (a number in running text).
-The grammar is digits `. , $ %`, `+ - * / ( )` and signs, bounded in length, digits, operators and nesting. Text
-never reaches `eval`, `sympify` or `parse_expr`, which execute Python. Knows nothing of models or files.
+The grammar is digits `. , $ %`, `+ - * / ( )`, signs, and two words: `ceil( )` rounds up to a whole number, `floor( )`
+down. It is bounded in length, digits, operators and nesting. Text never reaches `eval`, `sympify` or `parse_expr`, which
+execute Python. Knows nothing of models or files.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sympy import Rational
@@ -67,7 +68,15 @@ class Expression:
     leaves: tuple[Leaf, ...]
 
 
-_TOKEN = re.compile(r"\s*(?:(?P<number>\$?(?:[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)%?)|(?P<symbol>[-+*/()]))\s*")
+# What becomes of the value in brackets, by the word before them.
+_BRACKETS: dict[str, Callable[[Rational], Rational]] = {
+    "(": lambda value: value,
+    "ceil(": lambda value: Rational(-(-value.p // value.q)),
+    "floor(": lambda value: Rational(value.p // value.q),
+}
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\$?(?:[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)%?)|(?P<symbol>[-+*/)]|(?:(?:ceil|floor)\s*)?\())\s*"
+)
 
 
 def evaluate(text: str, earlier: Sequence[Rational] = ()) -> Expression:
@@ -80,6 +89,11 @@ def evaluate(text: str, earlier: Sequence[Rational] = ()) -> Expression:
 
     >>> [leaf.text for leaf in evaluate("(10/3)*6", earlier=[Rational(10, 3)]).leaves]
     ['10/3', '6']
+
+    `ceil` and `floor` round what their brackets hold: buses of 6 for 46 people, and how many sit in the last one.
+
+    >>> evaluate("ceil(46/6)").value, evaluate("46-6*floor(46/6)").value
+    (8, 4)
 
     Raises ExpressionError when the text is outside the grammar or its bounds, or divides by zero.
     """
@@ -134,17 +148,21 @@ class _Parser:
         token, start = self.take()
         if token in ("-", "+"):
             return self.factor(depth=depth + 1) * (-1 if token == "-" else 1)
-        if token == "(":
-            if self.quoted(start):
-                return self.leaves[-1].value
-            value = self.sum(depth=depth + 1)
-            if self.take()[0] != ")":
-                raise ExpressionError(f"a bracket of '{self.text}' is not closed")
-            return value
+        if token in _BRACKETS:
+            return self.bracket(token, start, depth=depth + 1)
         if token in ("*", "/", ")"):
             raise ExpressionError(f"'{token}' stands where a number was expected in '{self.text}'")
         self.leaves.append(Leaf(token, number_value(token), start, start + len(token)))
         return self.leaves[-1].value
+
+    def bracket(self, opening: str, start: int, *, depth: int) -> Rational:
+        """What stands between brackets, the first of which was just taken."""
+        if opening == "(" and self.quoted(start):
+            return self.leaves[-1].value
+        value = self.sum(depth=depth)
+        if self.take()[0] != ")":
+            raise ExpressionError(f"a bracket of '{self.text}' is not closed")
+        return _BRACKETS[opening](value)
 
     def quoted(self, start: int) -> bool:
         """Take an earlier result in brackets, the first of which was just taken, as one leaf; false where none is."""
@@ -163,9 +181,11 @@ def _tokens(text: str) -> Iterator[tuple[str, int]]:
     while place < len(text):
         match = _TOKEN.match(text, place)
         if not match:
-            raise ExpressionError(f"'{text[place : place + 12]}' is not arithmetic; digits . , $ % + - * / ( ) are read")
+            raise ExpressionError(
+                f"'{text[place : place + 12]}' is not arithmetic; digits . , $ % + - * / ( ) ceil( floor( are read"
+            )
         kind = match.lastgroup or ""
-        yield match[kind], match.start(kind)
+        yield "".join(match[kind].split()), match.start(kind)  # "ceil (" is "ceil("
         place = match.end()
 
 

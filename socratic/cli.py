@@ -1,7 +1,8 @@
 """The command `socratic`: each verb parses, calls one function, prints one summary.
 
-Results go to stdout, everything else to stderr. Exit code 0: done; 2: the user's input; 1: the work failed. Heavy modules
-are imported by the verb that needs them. Knows nothing that the library does not also offer to Python.
+Results go to stdout, everything else to stderr. Exit code 0: done; 1: the work failed; 2: the user's input; 3: the one
+question was answered "unsure" (--min-confidence; of several, each line says so itself, and the code is 0). Heavy modules are
+imported by the verb that needs them. Knows nothing that the library does not also offer to Python.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,15 @@ import typer
 
 from socratic import __version__, display
 from socratic.errors import DataError, SocraticError, UsageError
-from socratic.schema import Decoding, Problem, Training
+from socratic.schema import Decoding, Ended, Problem, Trace, Training
 
 if TYPE_CHECKING:  # it loads sympy, which `--help` need not
+    from socratic.calibrate import Chosen
+    from socratic.evaluate import Reasoner
+    from socratic.leakage import Guard
     from socratic.orchestrator import Orchestrator
 
+UNSURE = 3  # exit code
 EXAMPLE = "A bus had 31 passengers. At the next stop 12 got off and 5 got on. How many passengers are on the bus now?"
 
 app = typer.Typer(
@@ -60,6 +65,9 @@ Model = Annotated[str, typer.Option(help="The shipped pair, 'default', or the fo
 Engine = Annotated[EngineName, typer.Option(help="light needs no torch; torch needs the extra [train].")]
 Steps = Annotated[int, typer.Option(min=1, max=50, help="Most steps of a trace.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of every random choice.")]
+Batch = Annotated[int, typer.Option(min=1, max=1024, help="Traces that are written at the same time.")]
+Samples = Annotated[int, typer.Option(min=1, max=200, help="Write so many traces of a problem, one greedy, and vote.")]
+Least = Annotated[float, typer.Option(min=0, max=1, help="With --samples: how sure an answer must be, 0 to 1; else 'unsure'.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of benchmark data; else $SOCRATIC_DATA, else the user's cache.")]
 
 
@@ -75,26 +83,30 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 def solve(
     question: Annotated[str | None, typer.Argument(help="A word problem; without it, one a line from stdin.")] = None,
     model: Model = "default",
-    samples: Annotated[int, typer.Option(min=1, max=200, help="Sample so many traces and vote.")] = 1,
+    samples: Samples = 1,
+    min_confidence: Least = 0.0,
     seed: Seed = 0,
     max_steps: Steps = 10,
     no_calculator: Annotated[bool, typer.Option("--no-calculator", help="The solver writes its own results.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each trace as one line of JSON.")] = False,
     engine: Engine = EngineName.LIGHT,
 ) -> None:
-    """Solve a word problem step by step, each step's arithmetic checked."""
+    """Solve a word problem step by step, each step's arithmetic checked. Exit code 3: not as sure as --min-confidence asks."""
     from socratic.orchestrator import Orchestrator
 
+    _require_samples(samples, {"--min-confidence": min_confidence})
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps)
-    decoding = Decoding(seed=seed, calculator=not no_calculator)
+    _say_calibration(orchestrator, samples)
+    options = Voting(samples, min_confidence, Decoding(seed=seed, calculator=not no_calculator), as_json)
     if question is not None:
-        _solve_one(orchestrator, question, samples, decoding, as_json)
+        if not _solve_one(orchestrator, question, options):
+            raise typer.Exit(UNSURE)
         return
     lines = faults = 0
     for number, text in _stdin_lines():
         lines += 1
         try:
-            _solve_one(orchestrator, text, samples, decoding, as_json)
+            _solve_one(orchestrator, text, options)
         except UsageError as error:
             faults += 1
             display.complain(UsageError(f"line {number}: {error}", hint=error.hint))
@@ -113,20 +125,52 @@ def _stdin_lines() -> Iterator[tuple[int, str]]:
             yield number, raw.decode("utf-8", errors="replace")
 
 
-def _solve_one(orchestrator: Orchestrator, question: str, samples: int, decoding: Decoding, as_json: bool) -> None:
-    if samples > 1:
-        vote = orchestrator.vote(question, samples=samples, decoding=decoding)
-        traces, note = iter([vote.trace]), f"{vote.agreeing} of {vote.samples} sampled traces agree"
+def _require_samples(samples: int, options: dict[str, object]) -> None:
+    for option in (name for name, value in options.items() if value):
+        if samples == 1:
+            raise UsageError(f"{option} needs a vote, found one trace a problem", hint="add --samples 9")
+
+
+def _say_calibration(orchestrator: Orchestrator, samples: int) -> None:
+    fitted = orchestrator.calibration
+    if samples > 1 and fitted is None:
+        note = "this pair has no confidence.json (`socratic calibrate` makes one): confidence is agreement alone, not calibrated"
+        display.stderr.print(note)
+    elif fitted and samples not in (1, fitted.samples):
+        display.stderr.print(f"confidence was calibrated on votes of {fitted.samples} traces, not of {samples}: it may be off")
+
+
+@dataclass(frozen=True, slots=True)
+class Voting:
+    """How `solve` answers and prints."""
+
+    samples: int
+    min_confidence: float
+    decoding: Decoding
+    as_json: bool
+
+
+def _solve_one(orchestrator: Orchestrator, question: str, options: Voting) -> bool:
+    """Print a trace, or the winner of a vote; false where its answer is withheld."""
+    if options.samples == 1:
+        _print_traces(orchestrator.stream(question, options.decoding), options)
+        return True
+    vote = orchestrator.vote(question, samples=options.samples, decoding=options.decoding).at_least(options.min_confidence)
+    if options.as_json:
+        print(json.dumps(vote.to_dict(), ensure_ascii=False), flush=True)
     else:
-        traces, note = orchestrator.stream(question, decoding), ""
-    if as_json:
+        _print_traces(iter([vote.trace]), options)
+    display.stderr.print(f"confidence: {vote.confidence}; {vote.agreeing} of {vote.samples} sampled traces agree")
+    return vote.trace.ended is not Ended.UNSURE
+
+
+def _print_traces(traces: Iterator[Trace], options: Voting) -> None:
+    if options.as_json:
         print(json.dumps(list(traces)[-1].to_dict(), ensure_ascii=False), flush=True)
     elif sys.stdout.isatty():
         display.show(traces)
     else:
         print(list(traces)[-1], flush=True)
-    if note:
-        display.stderr.print(note)
 
 
 @app.command(epilog="Example: socratic evaluate svamp --limit 100")
@@ -138,35 +182,70 @@ def evaluate(
     model: Model = "default",
     limit: Annotated[int, typer.Option(min=1, help="Only the first N problems.")] = 1_000_000,
     out: Annotated[Path, typer.Option(help="Folder for predictions and report.")] = Path("runs/evaluate"),
+    samples: Samples = 1,
+    min_confidence: Least = 0.0,
+    plot: Annotated[Path | None, typer.Option(help="With --samples: draw the risk-coverage curve into this picture.")] = None,
+    seed: Seed = 0,
     max_steps: Steps = 10,
-    batch_size: Annotated[int, typer.Option(min=1, max=1024)] = 32,
+    batch_size: Batch = 32,
     data: Data = None,
     engine: Engine = EngineName.LIGHT,
 ) -> None:
-    """Accuracy with its 95 % interval, with and without the calculator; every prediction is kept."""
+    """Accuracy with its 95 % interval, with and without the calculator; every prediction is kept.
+
+    With --samples votes are evaluated, with the calculator alone: how often are those right that are most confident?
+    """
+    from socratic import corpus
     from socratic import evaluate as evaluation
     from socratic.orchestrator import Orchestrator
 
+    _require_samples(samples, {"--min-confidence": min_confidence, "--plot": plot})
+    if plot:
+        corpus.require_plotting(plot)
     split = split or REPORTED.get(problems, "")
     chosen, faults = _problems(problems, split, data)
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
-    for calculator in (True, False):
-        place = out / f"{Path(problems).stem}-{'calculator' if calculator else 'bare'}"
+    _say_calibration(orchestrator, samples)
+    for calculator in (True, False) if samples == 1 else (True,):
+        name = f"vote{samples}" if samples > 1 else "calculator" if calculator else "bare"
+        place = out / f"{Path(problems).stem}-{name}"
         with display.tally(len(chosen[:limit])) as add:
             report = evaluation.evaluate(
-                partial(orchestrator.solve_each, decoding=Decoding(calculator=calculator)),
+                _reasoner(orchestrator, samples, Decoding(seed=seed, calculator=calculator)),
                 chosen[:limit],
                 dataset=f"{problems} {split}".strip(),
                 model=model,
                 calculator=calculator,
                 predictions=place.with_suffix(".jsonl"),
+                samples=samples,
                 progress=add,
             )
         place.with_suffix(".json").write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
         print(evaluation.as_line(report), flush=True)
+        if samples > 1:
+            _show_coverage(place, min_confidence, plot)
     display.stderr.print(f"predictions and reports: {out}")
     if faults:
         raise DataError(f"{faults} broken lines of {problems} were left out; the others are evaluated")
+
+
+def _reasoner(orchestrator: Orchestrator, samples: int, decoding: Decoding) -> Reasoner:
+    if samples == 1:
+        return partial(orchestrator.solve_each, decoding=decoding)
+    return partial(orchestrator.vote_each, samples=samples, decoding=decoding)
+
+
+def _show_coverage(place: Path, min_confidence: float, picture: Path | None) -> None:
+    """Print the risk-coverage table of the predictions at a place, and keep it beside them."""
+    from socratic import coverage
+    from socratic.evaluate import read_rated
+
+    votes = read_rated(place.with_suffix(".jsonl"))
+    found = coverage.measure(votes, min_confidence)
+    place.with_name(f"{place.name}-coverage.json").write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+    print(found)
+    if picture:
+        coverage.plot(votes, picture, place.name)
 
 
 HELD_OUT = 1000  # problems, of families that no student learns from
@@ -215,6 +294,63 @@ def compare(
         print(comparison, comparison.flipped(None if flipped == "all" else int(flipped)), sep="\n\n")
 
 
+@app.command(epilog="Example: socratic calibrate gsm8k mawps curriculum --model runs/pair --out runs/pair/confidence.json")
+def calibrate(
+    problems: Annotated[
+        list[str], typer.Argument(help="gsm8k (its validation slice), mawps, curriculum (held-out families), or a JSONL.")
+    ],
+    model: Model = "default",
+    samples: Samples = 9,
+    limit: Annotated[int, typer.Option(min=1, help="Of each, at most N problems, picked evenly.")] = 500,
+    out: Annotated[Path, typer.Option(help="Put it into the pair's folder.")] = Path("confidence.json"),
+    votes: Annotated[Path, typer.Option(help="Where the votes are kept (JSONL).")] = Path("runs/calibrate/votes.jsonl"),
+    seed: Seed = 0,
+    max_steps: Steps = 10,
+    batch_size: Batch = 32,
+    data: Data = None,
+    engine: Engine = EngineName.LIGHT,
+) -> None:
+    """Fit how confidence follows from votes, on problems with gold answers; test sets are refused. Needs the extra [train]."""
+    from socratic import calibrate as calibration
+    from socratic import coverage
+    from socratic import evaluate as evaluation
+    from socratic.leakage import load_guard
+    from socratic.orchestrator import Orchestrator
+
+    _require_samples(samples, {"calibrate": True})
+    calibration.require_scipy()
+    guard = load_guard(data)
+    chosen = [calibration.choose(name, guard, data=data, limit=limit) for name in problems]
+    _say_left_out(chosen, guard)
+    together = [problem for one in chosen for problem in one.problems]
+    orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
+    with display.tally(len(together)) as add:
+        report = evaluation.evaluate(
+            _reasoner(orchestrator, samples, Decoding(seed=seed)),
+            together,
+            dataset=", ".join(problems),
+            model=model,
+            calculator=True,
+            predictions=votes,
+            samples=samples,
+            progress=add,
+        )
+    print(evaluation.as_line(report), flush=True)
+    fitted = calibration.fit(evaluation.read_rated(votes), samples=samples, seed=seed)
+    calibration.save(out, fitted, [f"{name} ({len(one.problems)})" for name, one in zip(problems, chosen, strict=True)])
+    print(fitted)
+    print(coverage.measure(fitted.held_out))
+    display.stderr.print(f"calibration: {out}; votes: {votes}")
+
+
+def _say_left_out(chosen: list[Chosen], guard: Guard) -> None:
+    if leaks := sum(one.left_out.total() for one in chosen):
+        display.stderr.print(f"{leaks} problems are like a test problem and were left out")
+    if guard.missing:
+        missing = ", ".join(guard.missing)
+        display.stderr.print(f"not checked for leaks of {missing}: `socratic data download` gets them")
+
+
 @app.command(epilog="Example: socratic train solver --config experiments/smoke.yaml --out runs/smoke-solver")
 def train(
     role: Annotated[Training, typer.Argument(help="Which student.")],
@@ -237,7 +373,7 @@ def train(
     print(folder)
     record = json.loads((folder.parent / "data.json").read_text(encoding="utf-8"))
     if unchecked := record.get("leakage", {}).get("not_checked"):  # a run begun by an older version has no such record
-        display.stderr.print(f"not checked for leaks of {', '.join(unchecked)}: `socratic data download` gets their test problems")
+        display.stderr.print(f"not checked for leaks of {', '.join(unchecked)}: `socratic data download` gets them")
 
 
 @app.command(epilog="Example: socratic curriculum --n 3 --seed 7")

@@ -1,13 +1,13 @@
 """Two systems on the same problems: is one better, by how much, and on which problems do they differ?
 
-In: two predictions files that `evaluate` wrote. Out: a `Comparison`: accuracies, the paired difference with its interval, McNemar's
-test, the smallest difference that could have been seen, a verdict, and every flipped problem with both traces. Files of
-different problems are refused. Knows nothing of models or terminals, and grades nothing anew.
+In: two predictions files that `evaluate` wrote. Out: a `Comparison`: accuracies, the paired difference with its interval,
+McNemar's test, the smallest difference that could have been seen, a verdict, and every flipped problem with both traces.
+Files of different problems are refused. Knows nothing of models or terminals, and grades nothing anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import indent
@@ -68,7 +68,7 @@ class Comparison:
     def verdict(self) -> str:
         """One plain sentence; the test decides, as the interval is too narrow where flips are few."""
         if self.p >= LEVEL:
-            return f"no difference that n = {self.table.n:,} could show"
+            return f"no difference that n = {self.table.n:,} could show, {self._p}"
         bounds = (self.low, self.high) if self.difference > 0 else (-self.high, -self.low)
         better, low, high = "B" if self.difference > 0 else "A", *(100 * bound for bound in bounds)
         return f"{better} is better: {100 * abs(self.difference):+.1f} points ({low:.1f} to {high:.1f}), {self._p}"
@@ -86,11 +86,12 @@ class Comparison:
     def __str__(self) -> str:
         """The figures for people, and the verdict as the last line."""
         t, low, high = self.table, 100 * self.low, 100 * self.high
+        narrow = ", too narrow: few flips" if self.p >= LEVEL and not low <= 0 <= high else ""
         lines = [
             f"A {self.a}",
             f"B {self.b}",
             f"{t.n:,} problems: both right {t.both:,}, only A {t.only_a:,}, only B {t.only_b:,}, neither {t.neither:,}",
-            f"B - A: {100 * self.difference:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}, paired bootstrap)",
+            f"B - A: {100 * self.difference:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}, paired bootstrap{narrow})",
             f"McNemar, exact: {self._p}",
             f"smallest difference that could have been seen: {self._smallest}",
             self.verdict,
@@ -114,7 +115,7 @@ class Comparison:
 
 def compare(a: Path, b: Path, *, seed: int = 0) -> Comparison:
     """Compare two predictions files of the same problems; the seed is of the bootstrap."""
-    pairs = list(_pairs(a, b))
+    pairs = _pairs(a, b)
     right = [(one.correct, other.correct) for one, other in pairs]
     table = Paired(*(right.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))))
     low, high = bootstrap(table, seed)

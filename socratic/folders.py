@@ -32,9 +32,14 @@ class StudentFolder:
         return self.path / "ct2"
 
 
+def pair_folder(name: str) -> Path:
+    """Where the shipped pair, "default", or another one lies; whether anything is there is not looked at."""
+    return PAIRS / "default" if name == "default" else Path(name)
+
+
 def find_pair(name: str) -> tuple[StudentFolder, StudentFolder]:
     """The decomposer's and the solver's folder; a unified student is both. Raises ModelError."""
-    root = PAIRS / "default" if name == "default" else Path(name)
+    root = pair_folder(name)
     if not root.is_dir():
         raise ModelError(f"no model folder at {root}", hint="give a folder that `socratic train` wrote, or 'default'")
     if (root / "decomposer").is_dir() or (root / "solver").is_dir():

@@ -164,7 +164,7 @@ def trainable(trace: Trace, style: Style, training: Training) -> Trace | Refused
         if checks and badge(checks) in (Badge.WRONG, Badge.UNCHECKABLE):
             return Refused.WRONG_STEP
         if badge(checks) is Badge.UNGROUNDED and trace.source.kind == "curriculum":
-            return Refused.UNGROUNDED  # rounding, mostly: the families can always draw a problem that can be learned
+            return Refused.UNGROUNDED  # halves, mostly: the families can always draw a problem that can be learned
         if checks or style.solutions is Solutions.SENTENCE:
             steps.append(step)
     if not steps:

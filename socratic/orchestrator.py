@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import unicodedata
 import zlib
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
 
 from socratic.answers import same_answer
 from socratic.arithmetic import Known, check_solution, find_numbers, number_text
-from socratic.errors import UsageError
-from socratic.schema import Badge, Decoding, Ended, Problem, Source, Step, Trace
+from socratic.confidence import Calibration, Confidence, Features, confide, is_sound, is_verified, load
+from socratic.errors import DataError, UsageError
+from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace
 
 GREEDY = Decoding()
+TEMPERATURE = 0.7  # of sampled traces
 MAX_QUESTION = 4000  # characters; the students' context is far shorter
 
 
@@ -43,18 +44,41 @@ class Solves(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What k sampled traces agree on: one trace of the majority, and how many of the k gave its answer."""
+    """What k traces agree on: one trace of the majority, how many of the k gave its answer, and how sure that is."""
 
     trace: Trace
     agreeing: int
     samples: int
+    features: Features
+    confidence: Confidence
+
+    def at_least(self, min_confidence: float) -> Vote:
+        """The same, its answer withheld and its end `unsure` where the confidence is lower than that."""
+        if self.confidence.probability >= min_confidence:
+            return self
+        return replace(self, trace=replace(self.trace, answer=None, ended=Ended.UNSURE))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape: the trace's, and beside it what the vote found."""
+        found = {"confidence": self.confidence.probability, "calibrated": self.confidence.calibrated}
+        counts = {"agreeing": self.agreeing, "samples": self.samples}
+        return {**self.trace.to_dict(), **found, **counts, "features": asdict(self.features)}
 
 
 class Orchestrator:
-    """Runs two students in lockstep."""
+    """Runs two students in lockstep; with a calibration its votes say how likely they are right."""
 
-    def __init__(self, decomposer: Asks, solver: Solves, *, name: str = "", max_steps: int = 10, batch_size: int = 16) -> None:
-        self.decomposer, self.solver = decomposer, solver
+    def __init__(
+        self,
+        decomposer: Asks,
+        solver: Solves,
+        *,
+        name: str = "",
+        max_steps: int = 10,
+        batch_size: int = 16,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self.decomposer, self.solver, self.calibration = decomposer, solver, calibration
         self.name, self.max_steps, self.batch_size = name, max_steps, batch_size
 
     @classmethod
@@ -62,9 +86,11 @@ class Orchestrator:
         cls, name: str = "default", *, engine: str = "light", max_steps: int = 10, batch_size: int = 16
     ) -> Orchestrator:
         """The shipped pair, or one from a folder. Raises ModelError."""
+        from socratic.folders import pair_folder
         from socratic.students import load_pair
 
-        return cls(*load_pair(name, engine=engine), name=name, max_steps=max_steps, batch_size=batch_size)
+        students, calibration = load_pair(name, engine=engine), load(pair_folder(name))
+        return cls(*students, name=name, max_steps=max_steps, batch_size=batch_size, calibration=calibration)
 
     def solve(self, question: str | Problem, decoding: Decoding = GREEDY) -> Trace:
         """Solve one problem. Raises UsageError where there is none."""
@@ -87,18 +113,30 @@ class Orchestrator:
         for traces in self._rounds([self._start(as_problem(question))], decoding, batch=0):
             yield traces[0]
 
-    def vote(self, question: str | Problem, *, samples: int, temperature: float = 0.7, decoding: Decoding = GREEDY) -> Vote:
-        """Sample k traces, set aside those that did not finish or hold a wrong step, and vote on the rest.
+    def vote(
+        self, question: str | Problem, *, samples: int, temperature: float = TEMPERATURE, decoding: Decoding = GREEDY
+    ) -> Vote:
+        """Vote on one problem; see `vote_each`."""
+        return next(self.vote_each([question], samples=samples, temperature=temperature, decoding=decoding))
 
-        Self-consistency (Wang et al. 2022) over verified traces; where none is left, all of them vote.
+    def vote_each(
+        self, questions: Sequence[str | Problem], *, samples: int, temperature: float = TEMPERATURE, decoding: Decoding = GREEDY
+    ) -> Iterator[Vote]:
+        """For each problem write k traces, one greedy and the others sampled, and vote, in batches that problems share.
+
+        Self-consistency (Wang et al. 2022) over checked traces: those that are verified vote; where there is none, those
+        without a wrong step; where there is none, all that have an answer.
         """
-        sampled = self.solve_many([question] * samples, replace(decoding, temperature=temperature))
-        sound = [trace for trace in sampled if _is_sound(trace)] or sampled
-        camps: dict[int, list[Trace]] = defaultdict(list)
-        for trace in sound:
-            camps[next((i for i, camp in camps.items() if _agree(camp[0], trace)), len(camps))].append(trace)
-        largest = max(camps.values(), key=len)
-        return Vote(largest[0], len(largest), samples)
+        if samples < 1:
+            raise UsageError(f"expected at least 1 sample, found {samples}", hint="more samples, a better vote; try 9")
+        problems, others = [as_problem(question) for question in questions], samples - 1
+        for start in range(0, len(problems), self.batch_size):
+            group = problems[start : start + self.batch_size]
+            greedy = self.solve_many(group, replace(decoding, temperature=0.0))
+            sampling = replace(decoding, temperature=temperature, seed=_mixed(decoding.seed, start))
+            sampled = self.solve_many([problem for problem in group for _ in range(others)], sampling)
+            for place, first in enumerate(greedy):
+                yield count([first, *sampled[place * others : (place + 1) * others]], self.calibration)
 
     def _start(self, problem: Problem) -> Trace:
         return Trace(problem, source=Source("student", self.name))
@@ -196,9 +234,36 @@ def _last_number(solution: str) -> str:
     return number_text(numbers[-1].value) if numbers else ""
 
 
-def _is_sound(trace: Trace) -> bool:
-    return trace.ended is Ended.DONE and all(step.badge is not Badge.WRONG for step in trace.steps)
+def count(sampled: Sequence[Trace], calibration: Calibration | None = None) -> Vote:
+    """Vote on the traces of one problem, the greedy one first; of equally many votes the earliest trace decides."""
+    camps = list[list[Trace]]()
+    for trace in _voters(sampled):
+        home = next((camp for camp in camps if _agree(camp[0], trace)), None)
+        if home is None:
+            camps.append([trace])
+        else:
+            home.append(trace)
+    camps.sort(key=len, reverse=True)  # stable: among equals the first stays first
+    features = Features.of(sampled, camps)
+    return Vote(camps[0][0], len(camps[0]), len(sampled), features, confide(features, calibration))
+
+
+def _voters(sampled: Sequence[Trace]) -> Sequence[Trace]:
+    """The traces of the best kind that there is."""
+    for may_vote in (is_verified, is_sound, _has_answer):
+        if kept := [trace for trace in sampled if may_vote(trace)]:
+            return kept
+    return sampled
+
+
+def _has_answer(trace: Trace) -> bool:
+    return trace.answer is not None
 
 
 def _agree(one: Trace, other: Trace) -> bool:
-    return one.answer == other.answer or (one.answer is not None and same_answer(other.answer, one.answer))
+    if one.answer == other.answer or one.answer is None:
+        return one.answer == other.answer
+    try:
+        return same_answer(other.answer, one.answer)
+    except DataError:  # of no kind that can be compared: "1..2", as a student without calculator may write
+        return False

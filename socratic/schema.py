@@ -27,6 +27,7 @@ class Ended(StrEnum):
     REPEATED = "repeated"  # the decomposer asked the same subquestion again
     CONTEXT_FULL = "context_full"
     NO_ANSWER = "no_answer"  # the solver's text held no answer, or the loop ended before any step
+    UNSURE = "unsure"  # a vote was less confident than was asked for
 
 
 class Verdict(StrEnum):
@@ -227,6 +228,7 @@ class Report:
     seconds: float
     badges: dict[str, int]
     versions: dict[str, str]
+    samples: int = 1  # traces of each problem; with more than one, a vote was graded
 
     @property
     def accuracy(self) -> float:

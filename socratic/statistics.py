@@ -101,4 +101,4 @@ def _special() -> ModuleType:
     try:
         return import_module("scipy.special")
     except ModuleNotFoundError as error:
-        raise UsageError(f"a paired test needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
+        raise UsageError("a paired test needs scipy", hint="pip install 'socratic-cot[train]'") from error

@@ -40,9 +40,7 @@ class Mark:
     name: str
 
 
-PROBLEM, ASK, SOLVE, EQUALS, END, DONE, CAPITAL = (
-    Mark(f"<|{n}|>") for n in ("problem", "ask", "solve", "=", "end", "done", "^")
-)
+PROBLEM, ASK, SOLVE, EQUALS, END, DONE, CAPITAL = (Mark(f"<|{n}|>") for n in ("problem", "ask", "solve", "=", "end", "done", "^"))
 NUMBERS = tuple(Mark(f"<n{i}>") for i in range(MAX_NUMBERS))
 RESULTS = tuple(Mark(f"<r{i}>") for i in range(MAX_RESULTS))
 MARKS = (PROBLEM, ASK, SOLVE, EQUALS, END, DONE, CAPITAL, *NUMBERS, *RESULTS)
@@ -202,8 +200,12 @@ def _reference(number: Number, known: Known) -> Mark | None:
 _MARKED = re.compile(r"<<(?P<expression>[^<>=]*)=(?P<stated>[^<>=]*)>>")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _LEFT_OVER = re.compile(r"<<[^<>]*>>")  # an equation that could not be read
-_WORKING = re.compile(r"\s*+(?P<unit>\$?)\s*+=[\d\s.,$%+\-*/x\u00d7\u00f7()=]*+")  # of the text read backwards
-_ARITHMETIC = "0123456789.+-*/()%"
+_WORKING = re.compile(  # of the text read backwards
+    r"\s*+(?P<unit>\$?)\s*+=(?:\(\s?(?:liec|roolf)\b|[\d\s.,$%+\-*/x\u00d7\u00f7()=])*+"
+)
+_SIGN = re.compile(r"(?:ceil|floor)\(|\S")
+_SIGNS = r"(?:[0-9.+\-*/()%]|(?:ceil|floor) ?\()*+"
+_ARITHMETIC, _ARITHMETIC_TAIL = re.compile(_SIGNS), re.compile(rf" ({_SIGNS})\Z")
 _OPEN = "<<"  # parts a sentence from the equation in it: "in year 5" is no operand
 
 _Used = frozenset[tuple[Origin, int]]
@@ -252,7 +254,7 @@ def _expression_pieces(expression: Expression, operands: Sequence[Operand], know
     """The expression with its operators as single pieces and its operands as references where they have an origin."""
     place = 0
     for leaf, operand in zip(expression.leaves, operands, strict=True):
-        yield from "".join(expression.text[place : leaf.start].split())
+        yield from _SIGN.findall("".join(expression.text[place : leaf.start].split()))
         yield from _operand_pieces(leaf.value, operand, known, style)
         place = leaf.end
     yield from "".join(expression.text[place:].split())
@@ -294,17 +296,22 @@ def read_solution(turn: Sequence[tuple[Sequence[Piece], str]], rest: Sequence[Pi
 
 
 def _split_expression(pieces: Sequence[Piece], known: Known) -> tuple[str, str]:
-    """(text before, expression): what the last `<<` parts, else the longest tail of arithmetic signs, digits, references."""
+    """(text before, expression): what the last `<<` parts, else the longest tail of arithmetic signs, digits, references.
+
+    Of " Nora needs 48/2", whose digits were not parted, and of " Nora needs ceil(" it is what follows the last space.
+    """
     for index in reversed(range(len(pieces))):
         before, opened, after = str(pieces[index]).rpartition(_OPEN) if isinstance(pieces[index], str) else ("", "", "")
         if opened:
             return _plain((*pieces[:index], before.rstrip()), known), _expression((after, *pieces[index + 1 :]), known)
     start = len(pieces)
-    while start and (isinstance(pieces[start - 1], Mark) or not str(pieces[start - 1]).strip().strip(_ARITHMETIC)):
+    while start and (isinstance(pieces[start - 1], Mark) or _ARITHMETIC.fullmatch(str(pieces[start - 1]).strip())):
         start -= 1
-    words = str(pieces[-1]).rstrip(_ARITHMETIC) if pieces and start == len(pieces) else ""
-    if words.endswith(" "):  # " She sold 48/2", digits that were not parted
-        return _plain((*pieces[:-1], words.rstrip()), known), str(pieces[-1])[len(words) :]
+    words = str(pieces[start - 1]) if start else ""
+    tail = _ARITHMETIC_TAIL.search(words)
+    if tail and (start == len(pieces) or tail[1].endswith("(")):
+        before = words[: tail.start()].rstrip()
+        return _plain((*pieces[: start - 1], before), known), _expression((tail[1], *pieces[start:]), known)
     return _plain(pieces[:start], known), _expression(pieces[start:], known)
 
 

@@ -60,18 +60,20 @@ class Vocabulary:
 
     @classmethod
     def pruned(cls, folder: Path, texts: Iterable[str], *, size: int) -> Vocabulary:
-        """A BERT's WordPiece, cut to the tokens of `texts` and as many of the others as fit `size`, the more frequent first.
+        """A BERT's WordPiece, cut to the tokens of `texts` and as many other ASCII ones as fit `size`, the more frequent first.
 
-        Its ids are in order of frequency. Letters, digits and signs stay: every ASCII text can be written. Raises ModelError.
+        Its ids are in order of frequency. Letters, digits and signs stay: every ASCII text can be written, save for words of
+        more than a hundred letters. Raises ModelError.
         """
         whole = cls.load(folder).tokenizer
         used = {i for encoded in whole.encode_batch(list(texts), add_special_tokens=False) for i in encoded.ids}
         spec = json.loads((folder / FILE).read_text(encoding="utf-8"))
         by_rank = sorted(spec["model"]["vocab"].items(), key=lambda item: item[1])
-        plain = {token: i for token, i in by_rank if token.isascii() and not token.startswith("[unused")}
-        needed = [t for t, i in plain.items() if i in used or len(t.removeprefix("##")) == 1 or t in ("[UNK]", "[PAD]")]
-        others = [t for t in plain if t not in set(needed)]
-        kept = set(needed) | set(others[: max(0, size - len(MARKS) - len(needed))])
+        plain = [token for token, _ in by_rank if token.isascii() and not token.startswith("[unused")]
+        needed = {t for t in plain if len(t.removeprefix("##")) == 1 or t in ("[UNK]", "[PAD]")}
+        needed |= {token for token, i in by_rank if i in used}
+        others = [token for token in plain if token not in needed]
+        kept = needed | set(others[: max(0, size - len(MARKS) - len(needed))])
         spec["model"]["vocab"] = {t: place for place, t in enumerate(t for t, _ in by_rank if t in kept)}
         spec["added_tokens"] = []
         spec |= {"post_processor": None, "padding": None, "truncation": None}
@@ -130,17 +132,17 @@ class Vocabulary:
 
 
 _NO_SPACE = (
-    (re.compile(r"(?:(?<=\w) |^)' (?=(?:s|t|re|ve|ll|d|m)\b)"), "'"),
-    (re.compile(r"(?<=s) '(?= \w|[.,?!]|$)"), "'"),
-    (re.compile(r"(?<=\w) ([-/]) (?=\w)|^- (?=\w)"), lambda found: found[1] or "-"),
+    (re.compile(r"(?:(?<=\w) |^)(['\u2019]) (?=(?:s|t|re|ve|ll|d|m)\b)"), r"\1"),
+    (re.compile(r"(?<=s) (['\u2019])(?= \w|[.,?!]|$)"), r"\1"),
+    (re.compile(r"(?:(?<=\w) |^)([-/]) (?=\w)"), r"\1"),
     (re.compile(r"(?<=\$) (?=\d)"), ""),
-    (re.compile(r"(?<=\d) ?([./:]) ?(?=\d)|^/ (?=\d)"), lambda found: found[1] or "/"),
+    (re.compile(r"(?<=\d) ?([./:]) ?(?=\d)"), r"\1"),
     (re.compile(r"(?<=\d) ?, ?(?=\d{3}(?!\d))"), ","),
     (re.compile(r" (?=[.,?!;:%)])"), ""),
     (re.compile(r"(?<=\() |(?<=<) (?=<)"), ""),
 )
-_EXPRESSION = re.compile(r"(?:(?<=<<)|^)[\d.%()+*/ -]+$")
-_BESIDE_SIGNS = re.compile(r"(?<=[-+*/(]) | (?=[-+*/)])")
+_EXPRESSION = re.compile(r"(?:(?<=<<)|^)(?:[\d.%()+*/ -]|(?:ceil|floor) ?\()+$")
+_BESIDE_SIGNS = re.compile(r"(?<=[-+*/(]) | (?=[-+*/)])|(?<=[lr]) (?=\()")
 
 
 def _joined(text: str) -> str:

@@ -1,10 +1,12 @@
-"""What several test files need: drawn traces, a small vocabulary, a tiny GPT-2; each made once per session.
+"""What several test files need: drawn traces, small vocabularies, a tiny GPT-2, a tiny BERT; each made once per session.
 
 torch and transformers are imported by the fixtures that need them, so that light tests stay light.
 """
 
 from __future__ import annotations
 
+import shutil
+import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from socratic.schema import Trace, write_jsonl
 from socratic.transcript import Style, render
 from socratic.vocabulary import Vocabulary
 
-LENGTH = 160  # tokens that the tiny GPT-2 reads
+LENGTH = 160  # tokens that the tiny GPT-2 and the tiny BERT read
+WORDS = ("how", "many", "clips", "did", "nora", "sell", "what", "is", "of", "the", "in", "may", "cost", "does", "each", "##ing")
 
 
 @pytest.fixture(scope="session")
@@ -75,4 +78,70 @@ def student(new_gpt2: Callable[[], Any], vocabulary: Vocabulary, tmp_path_factor
     folder = tmp_path_factory.mktemp("student")
     about = {"role": "unified", "style": {"numbers": "masked", "solutions": "equation", "results": "inserted"}}
     models.save(new_gpt2(), folder, vocabulary=vocabulary, about=about)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wordpiece(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tokenizer.json as BERT's: lower-case, padded and cut to 128 tokens, [CLS] and [SEP] around a text."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+    signs, letters = [*string.digits, *string.punctuation], [*string.ascii_lowercase]
+    special = ["[PAD]", "[unused0]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    later = [f"##{sign}" for sign in (*string.digits, *letters)]
+    numbers = [str(n) for n in (*range(10, 101), 300)]
+    tokens = [*special, *signs, *letters, "\u2019", "\u00a3", "\u4e2d", *later, *WORDS, *numbers]
+    tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(tokens)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    around = [(token, tokens.index(token)) for token in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=around)
+    tokenizer.add_special_tokens([token for token in special if "unused" not in token])
+    tokenizer.enable_padding(length=128)
+    tokenizer.enable_truncation(128)
+    folder = tmp_path_factory.mktemp("wordpiece")
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lower_case(wordpiece: Path) -> Vocabulary:
+    """All of that WordPiece's ASCII tokens, as an encoder's student has them."""
+    return Vocabulary.pruned(wordpiece, ["How many clips?"], size=10_000)
+
+
+@pytest.fixture(scope="session")
+def encoder(wordpiece: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random BERT with that WordPiece, as a folder: 2 layers, width 32, fp32, the tanh form of GELU."""
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import BertConfig, BertModel
+
+    from socratic import models
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    form = {"max_position_embeddings": LENGTH, "hidden_act": "gelu_pytorch_tanh", "initializer_range": 0.3}
+    size = Tokenizer.from_file(str(wordpiece / "tokenizer.json")).get_vocab_size()
+    folder = tmp_path_factory.mktemp("encoder")
+    with models.no_bars():
+        BertModel(BertConfig(vocab_size=size, **small, **form)).save_pretrained(folder)
+    shutil.copy(wordpiece / "tokenizer.json", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bert_student(encoder: Path, lower_case: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A `PrefixLM` made from the tiny BERT, as a student's folder."""
+    import torch
+
+    from socratic import models
+
+    folder = tmp_path_factory.mktemp("bert-student")
+    torch.manual_seed(0)
+    style = {"numbers": "masked", "solutions": "equation", "results": "inserted", "capitals": "marked"}
+    model = models.pretrained(str(encoder), vocabulary=lower_case)
+    models.save(model, folder, vocabulary=lower_case, about={"role": "unified", "style": style})
     return folder

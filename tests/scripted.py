@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from socratic.engines import Prompt
@@ -38,6 +39,19 @@ class ScriptedSolver:
         self.questions.extend(questions)
         self.decodings.append(decoding)
         return [self.script[question] for question in questions]
+
+
+class VaryingSolver:
+    """Answers a subquestion greedily with the first of its solutions, and sampling with the others in turn."""
+
+    def __init__(self, script: Mapping[str, Sequence[str | Ended]]) -> None:
+        self.script = script
+        self.turns = {question: itertools.cycle(solutions[1:]) for question, solutions in script.items()}
+        self.batches: list[int] = []
+
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+        self.batches.append(len(questions))
+        return [next(self.turns[question]) if decoding.temperature else self.script[question][0] for question in questions]
 
 
 class ScriptedEngine:

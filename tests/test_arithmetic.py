@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,6 +82,12 @@ def join(operator: str, left: Written, right: Written, space: str) -> Written:
     return Written(text, combine(operator, left.value, right.value), rank, max(left.depth, right.depth))
 
 
+def rounded(word: str, space: str, inner: Written) -> Written:
+    round_ = {"ceil": math.ceil, "floor": math.floor}[word]
+    value = None if inner.value is None else Fraction(round_(inner.value))
+    return Written(f"{word}{space}({inner.text})", value, 3, inner.depth + 1)
+
+
 def combine(operator: str, left: Fraction | None, right: Fraction | None) -> Fraction | None:
     if left is None or right is None or (operator == "/" and right == 0):
         return None
@@ -99,6 +106,7 @@ EXPRESSIONS = st.recursive(
         st.builds(join, st.sampled_from("+-*/"), inner, inner, st.sampled_from(["", " "]))
         | st.builds(bracket, inner)
         | st.builds(negative, inner)
+        | st.builds(rounded, st.sampled_from(["ceil", "floor"]), st.sampled_from(["", " "]), inner)
     ),
     max_leaves=14,
 )
@@ -122,6 +130,21 @@ def test_values_are_those_of_fractions_or_the_expression_is_refused(written: Wri
     assert Fraction(int(read.value.p), int(read.value.q)) == written.value
     assert [written.text[leaf.start : leaf.end] for leaf in read.leaves] == [leaf.text for leaf in read.leaves]
     assert all(leaf.value == number_value(leaf.text) for leaf in read.leaves)
+
+
+@CALM
+@given(st.fractions(min_value=-(10**12), max_value=10**12, max_denominator=10**9) | st.integers(-9, 9).map(Fraction))
+def test_rounding_is_that_of_fractions(value: Fraction) -> None:
+    above, below = value.numerator, value.denominator
+    assert evaluate(f"ceil({above}/{below})").value == math.ceil(value)
+    assert evaluate(f"floor({above}/{below})").value == math.floor(value)
+    assert evaluate(f"{above}-{below}*floor({above}/{below})").value == above % below
+
+
+def test_rounding_nests_as_deep_as_brackets_do() -> None:
+    assert evaluate("ceil(" * MAX_NESTING + "1/2" + ")" * MAX_NESTING).value == 1
+    with pytest.raises(ExpressionError, match="nested deeper"):
+        evaluate("ceil(" * (MAX_NESTING + 1) + "1/2" + ")" * (MAX_NESTING + 1))
 
 
 @CALM
@@ -155,6 +178,8 @@ def test_quoting_earlier_results_changes_no_value(written: Written, earlier: lis
         ("(10/3+1)*6", ["10/3"], ["10", "3", "1", "6"]),
         ("6-(-10/3)", ["-10/3"], ["6", "-10/3"]),
         ("((10/3))-(1/7)", ["10/3", "1/7"], ["10/3", "1/7"]),
+        ("ceil(10/3)", ["10/3"], ["10", "3"]),  # the brackets are the word's
+        ("ceil((10/3))*6", ["10/3"], ["10/3", "6"]),
         ("(10/3", ["10/3"], None),
         ("(10/3)(10/3)", ["10/3"], None),
     ],
@@ -248,6 +273,45 @@ HOSTILE = [
     "/".join(["1", "7" * 24, "9" * 24]),
     "1/" * 120 + "3",
     " " * 1_000_000,
+    "ceil",
+    "floor",
+    "ceil 4",
+    "ceil4",
+    "ceil(4",
+    "ceil()",
+    "ceil(4))",
+    "ceil)4(",
+    "ceil((4)",
+    "floorceil(3)",
+    "ceil floor(3)",
+    "Ceil(3)",
+    "FLOOR(3)",
+    "c eil(3)",
+    "ceil[3]",
+    "ceil.real(3)",
+    "ceil(1,2)",
+    "ceil(1, 2)",
+    "ceil(1/0)",
+    "1/floor(1/2)",
+    "2ceil(3)",
+    "ceil(3)2",
+    "ceil(3)floor(3)",
+    "$ceil(3)",
+    "ceil(3)%",
+    "-ceil",
+    "math.ceil(3)",
+    "round(3)",
+    "max(3)",
+    "ceil(x)",
+    "ceil(__import__('os'))",
+    "ceil(9**9)",
+    "\uff43eil(3)",  # a fullwidth letter
+    "ceil\uff083)",
+    "ceil(" * 50,
+    "ceil(" * 17 + "1" + ")" * 17,
+    "ceil(" * 100_000 + "1" + ")" * 100_000,
+    "floor" + " " * 250,
+    "ceil " * 51,
 ]
 
 
@@ -332,6 +396,7 @@ def test_a_value_is_written_as_people_write_it(above: int, below: int, text: str
 
 def test_the_calculator_gives_the_exact_result_as_text() -> None:
     assert [calculate(text) for text in ("48/2", "10/4", "10/3", "5-8", "20%*50")] == ["24", "2.5", "10/3", "-3", "10"]
+    assert [calculate(text) for text in ("ceil(46/6)", "floor(50/8)", "50-8*floor(50/8)", "-floor(-1/2)")] == ["8", "6", "2", "1"]
 
 
 @pytest.mark.parametrize(
@@ -363,6 +428,12 @@ def test_the_calculator_gives_the_exact_result_as_text() -> None:
         ("1/2", "50%", Verdict.CORRECT),
         ("5/2", "2", Verdict.ROUNDED),  # both ways from the middle
         ("5/2", "3", Verdict.ROUNDED),
+        ("ceil(46/6)", "8", Verdict.CORRECT),
+        ("ceil(48/6)", "8", Verdict.CORRECT),
+        ("ceil(46/6)", "7", Verdict.WRONG),
+        ("ceil(46/6)", "7.67", Verdict.WRONG),
+        ("floor(46/6)", "8", Verdict.WRONG),
+        ("ceil 46/6", "8", Verdict.UNREADABLE),
         ("48/2", "", Verdict.UNREADABLE),
         ("48/2", "many", Verdict.UNREADABLE),
         ("48/2", "24 clips", Verdict.UNREADABLE),
@@ -459,6 +530,9 @@ BIKES = Known.of("Tom sold 48 clips in May, half as many in June and 20% of 5 bo
         ("48*13", [(P, 0), (N, None)]),
         ("48*3", [(P, 0), (N, None)]),  # nothing implies 3
         ("-48", [(P, 0)]),
+        ("ceil(48/5)", [(P, 0), (P, 2)]),
+        ("48-5*floor(48/5)", [(P, 0), (P, 2), (P, 3), (P, 2)]),
+        ("ceil(48/13)", [(P, 0), (N, None)]),
     ],
 )
 def test_operands_come_from_where_the_table_says(expression: str, expected: list[tuple[Origin, int | None]]) -> None:
@@ -501,6 +575,7 @@ def test_what_is_known_grows_by_the_stated_results_of_readable_equations() -> No
     ("solution", "pairs"),
     [
         ("48/2 = <<48/2=24>>24 and $<<24*2=48.00>>48.00", [("48/2", "24"), ("24*2", "48.00")]),
+        ("<<ceil(46/6)=8>>8 buses, <<46-6*floor(46/6)=4>>", [("ceil(46/6)", "8"), ("46-6*floor(46/6)", "4")]),
         ("<<a=b>>", [("a", "b")]),
         ("<<=>>", [("", "")]),
         ("<<1=2=3>> <<1>> <1=1> <<1+1=2> 1+1=2", []),
@@ -511,8 +586,11 @@ def test_equations_are_the_calculator_marks_of_gsm8k(solution: str, pairs: list[
     assert equations(solution) == pairs
 
 
+SIGNS = st.lists(st.sampled_from([*"0123456789.,$%+-*/() x", "ceil(", "floor"]), max_size=30).map("".join)
+
+
 @CALM
-@given(st.lists(st.tuples(st.text(alphabet="0123456789.,$%+-*/() x", max_size=30), st.text(max_size=6)), max_size=4))
+@given(st.lists(st.tuples(SIGNS, st.text(max_size=6)), max_size=4))
 def test_checking_never_raises_and_knows_one_result_for_each_readable_equation(pairs: list[tuple[str, str]]) -> None:
     solution = " and ".join(f"<<{expression}={stated}>>" for expression, stated in pairs)
     checks, known = check_solution(solution, Known.of("48 clips"))

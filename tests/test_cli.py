@@ -63,6 +63,12 @@ def test_a_line_that_cannot_be_used_costs_only_itself() -> None:
         (["solve", QUESTION, "--model", "no/such/folder"], "no model folder"),
         (["solve", QUESTION, "--max-steps", "0"], "max-steps"),
         (["solve", QUESTION, "--modle", "x"], "modle"),
+        (["solve", QUESTION, "--samples", "5", "--min-confidence", "1.01"], "min-confidence"),
+        (["solve", QUESTION, "--min-confidence", "0.5"], "--samples 9"),
+        (["evaluate", "svamp", "--plot", "curve.png"], "--samples 9"),
+        (["evaluate", "svamp", "--samples", "9", "--plot", "curve.pong"], "curve.pong"),
+        (["calibrate", "svamp"], "test problems"),
+        (["calibrate", "missing.jsonl"], "no file"),
         (["evaluate", "gsm9k"], "gsm8k"),
         (["evaluate", "missing.jsonl"], "no file"),
         (["evaluate", "gsm8k", "--split", "tset"], "test"),
@@ -145,8 +151,64 @@ print([name for name in ("torch", "transformers", "openai", "scipy") if name in 
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def predictions(path: Path, names: str, *, correct: bool = True) -> None:
+    """Of the same question under several ids, all right or all wrong."""
+    for name in names:
+        problem = {"id": name, "question": QUESTION, "answer": "36"}
+        row = {"correct": correct, "problem": problem, "answer": "36" if correct else "15", "ended": "done"}
+        with path.open("a") as out:
+            out.write(json.dumps(row) + "\n")
+
+
+def test_compare_says_a_verdict_and_shows_flipped_traces(tmp_path: Path) -> None:
+    predictions(tmp_path / "a.jsonl", "abcdefg", correct=False)
+    predictions(tmp_path / "b.jsonl", "abcdefg")
+    done = run("compare", "a.jsonl", "b.jsonl", "--flipped", "all", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "\nB is better: +100.0 points (100.0 to 100.0), p = 0.016\n" in done.stdout
+    assert done.stdout.count(QUESTION) == 7 and "B, right:\n  Answer: 36" in done.stdout
+    one, same = (run("compare", "a.jsonl", "b.jsonl", "--json", cwd=tmp_path).stdout for _ in range(2))
+    assert one == same and len(json.loads(one)["flips"]) == 7
+
+
+def test_files_that_do_not_compare_exit_with_2(tmp_path: Path) -> None:
+    predictions(tmp_path / "a.jsonl", "ab")
+    predictions(tmp_path / "b.jsonl", "bc")
+    for arguments, said in (
+        (["a.jsonl", "b.jsonl"], "1 missing in b.jsonl (a) and 1 missing in a.jsonl (c)"),
+        (["a.jsonl", "a.jsonl", "--flipped", "many"], "expected a number or 'all', found 'many'"),
+    ):
+        done = run("compare", *arguments, cwd=tmp_path)
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_unsure_vote_has_no_answer_and_an_exit_code_of_its_own(student: Path) -> None:
+    asked = ("solve", QUESTION, "--model", str(student), "--samples", "3", "--max-steps", "2", "--json")
+    sure, unsure = run(*asked), run(*asked, "--min-confidence", "1")
+    row, withheld = json.loads(sure.stdout), json.loads(unsure.stdout)
+    assert sure.returncode == 0 and "no confidence.json" in sure.stderr and "of 3 sampled traces agree" in sure.stderr
+    assert {"confidence", "calibrated", "agreeing", "samples", "features"} <= set(row) and not row["calibrated"]
+    assert row["confidence"] < 1, "random weights do not agree with themselves"
+    assert (unsure.returncode, withheld["answer"], withheld["ended"]) == (3, None, "unsure")
+    assert withheld["confidence"] == row["confidence"]
+
+
+def test_votes_are_evaluated_with_a_risk_coverage_table_and_a_picture(student: Path, tmp_path: Path) -> None:
+    rows = [json.dumps({"question": f"Tom has {n} bags of 12 apples. How many?", "answer": 12 * n}) for n in range(3, 7)]
+    (tmp_path / "mine.jsonl").write_text("\n".join(rows) + "\n")
+    options = ["--model", str(student), "--samples", "3", "--max-steps", "2", "--min-confidence", "0.5", "--plot", "c.png"]
+    done = run("evaluate", "mine.jsonl", *options, "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "a vote of 3 traces" in done.stdout and "AURC" in done.stdout and "from a confidence of 50 %" in done.stdout
+    votes = [json.loads(line) for line in (tmp_path / "out/mine-vote3.jsonl").read_text().splitlines()]
+    assert len(votes) == 4 and all(0 <= vote["confidence"] <= 1 for vote in votes)
+    assert len(json.loads((tmp_path / "out/mine-vote3-coverage.json").read_text())["points"]) == 5
+    assert json.loads((tmp_path / "out/mine-vote3.json").read_text())["samples"] == 3
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_help_has_an_example_for_every_verb() -> None:
-    for verb in (["solve"], ["evaluate"], ["train"], ["curriculum"], ["data", "download"]):
+    for verb in (["solve"], ["evaluate"], ["compare"], ["calibrate"], ["train"], ["curriculum"], ["data", "download"]):
         assert "Example: socratic" in run(*verb, "--help").stdout
 
 

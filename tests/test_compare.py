@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socratic.compare import Comparison, compare
@@ -58,6 +58,7 @@ def test_the_worse_second_file_makes_the_first_better(a: Path, b: Path) -> None:
     assert (other.difference, other.low, other.high, other.p) == (-one.difference, -one.high, -one.low, one.p)
 
 
+@settings(max_examples=15, deadline=None)
 @given(right=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=12, max_size=12), order=st.permutations(range(12)))
 def test_the_order_of_lines_changes_no_figure(
     tmp_path_factory: pytest.TempPathFactory, right: list[tuple[bool, bool]], order: list[int]

@@ -1,4 +1,4 @@
-"""Grading and intervals. Run: pytest tests/test_evaluate.py"""
+"""Grading. Run: pytest tests/test_evaluate.py"""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scipy.stats import binomtest
 
 from socratic.errors import DataError
-from socratic.evaluate import as_line, evaluate, grade, wilson
+from socratic.evaluate import as_line, evaluate, grade, read_rated
+from socratic.orchestrator import Vote, count
 from socratic.schema import Ended, Problem, Source, Trace
 
 PROBLEMS = [Problem(f"p{i}", f"What is {i} and 1?", str(i + 1), "sums", "test") for i in range(10)]
@@ -27,12 +27,6 @@ def shuffled(problems: Sequence[Problem]) -> Iterator[Trace]:
     """A student that gives each problem the answer of the next."""
     for trace, other in zip(gold(problems), [*problems[1:], problems[0]], strict=True):
         yield replace(trace, answer=other.answer)
-
-
-@pytest.mark.parametrize(("correct", "n"), [(0, 1), (1, 1), (0, 1319), (20, 100), (150, 1000), (1319, 1319)])
-def test_wilson_is_scipys(correct: int, n: int) -> None:
-    expected = binomtest(correct, n).proportion_ci(0.95, method="wilson")
-    assert wilson(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_gold_traces_score_everything_and_shuffled_ones_nothing(tmp_path: Path) -> None:
@@ -59,6 +53,26 @@ def test_predictions_are_there_before_the_end(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         evaluate(stops, PROBLEMS, dataset="sums test", model="scripted", calculator=True, predictions=tmp_path / "p.jsonl")
     assert len((tmp_path / "p.jsonl").read_text().splitlines()) == 3
+
+
+def test_votes_are_graded_and_read_back_with_their_confidence(tmp_path: Path) -> None:
+    def votes(problems: Sequence[Problem]) -> Iterator[Vote]:
+        for right, wrong in zip(gold(problems), shuffled(problems), strict=True):
+            yield count([right, right, wrong])
+
+    path = tmp_path / "p.jsonl"
+    report = evaluate(votes, PROBLEMS, dataset="sums", model="scripted", calculator=True, predictions=path, samples=3)
+    assert (report.accuracy, report.samples) == (1.0, 3) and "a vote of 3 traces" in as_line(report)
+    rated = read_rated(path)
+    assert [vote.problem for vote in rated] == [problem.id for problem in PROBLEMS]
+    assert all(vote.correct and vote.confidence == vote.features.agreement == 2 / 3 for vote in rated)
+
+
+def test_predictions_without_votes_are_refused_with_their_place(tmp_path: Path) -> None:
+    evaluate(gold, PROBLEMS, dataset="sums", model="scripted", calculator=True, predictions=tmp_path / "p.jsonl")
+    with pytest.raises(DataError, match="1: not a vote") as caught:
+        read_rated(tmp_path / "p.jsonl")
+    assert "--samples" in caught.value.hint
 
 
 def test_no_answer_is_wrong_and_counted(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from socratic.engines.ct2 import Ct2Engine
 from socratic.errors import ModelError
-from socratic.folders import NEEDED, find_pair, read_student
-from socratic.transcript import Numbers, Results, Solutions, Style
+from socratic.folders import NEEDED, find_pair, model_type, read_student
+from socratic.transcript import Capitals, Numbers, Results, Solutions, Style
 
 STYLE = {"style": {"numbers": "digits", "solutions": "sentence", "results": "learned"}}
 
@@ -30,6 +30,23 @@ def test_a_pair_is_two_students_with_their_own_styles(tmp_path: Path) -> None:
     asks, solves = find_pair(str(tmp_path))
     assert (asks.path.name, solves.path.name) == ("decomposer", "solver")
     assert asks.style == Style(Numbers.DIGITS, Solutions.SENTENCE, Results.LEARNED)
+
+
+def test_capitals_are_kept_where_student_json_is_older_than_they(tmp_path: Path) -> None:
+    marked = {"style": {**STYLE["style"], "capitals": "marked"}}
+    assert read_student(student(tmp_path / "old")).style.capitals is Capitals.KEPT
+    assert read_student(student(tmp_path / "new", about=marked)).style.capitals is Capitals.MARKED
+
+
+@pytest.mark.parametrize(
+    ("config", "architecture"),
+    [('{"model_type": "prefix_lm"}', "prefix_lm"), ("{}", ""), ("[]", ""), ('{"model_type":', ""), ("\udcff", "")],
+)
+def test_architecture_is_what_config_json_says_if_it_says_anything(tmp_path: Path, config: str, architecture: str) -> None:
+    folder = student(tmp_path / "s")
+    (folder / "config.json").write_bytes(config.encode(errors="surrogateescape"))
+    assert model_type(folder) == read_student(folder).architecture == architecture
+    assert model_type(tmp_path / "nothing") == ""
 
 
 @pytest.mark.parametrize("inner", ["", "student"])
@@ -70,7 +87,17 @@ def test_pickled_weights_are_refused_and_never_run(tmp_path: Path, name: str) ->
     assert not (tmp_path / "exploded").exists()
 
 
-@pytest.mark.parametrize("about", [[], {}, {"style": {}}, {"style": {**STYLE["style"], "numbers": "roman"}}])
+@pytest.mark.parametrize(
+    "about",
+    [
+        [],
+        {},
+        {"style": {}},
+        {"style": {**STYLE["style"], "numbers": "roman"}},
+        {"style": {**STYLE["style"], "capitals": "roman"}},
+        {"style": {**STYLE["style"], "letters": "greek"}},
+    ],
+)
 def test_an_unknown_style_is_refused(tmp_path: Path, about: object) -> None:
     with pytest.raises(ModelError, match="style"):
         read_student(student(tmp_path / "s", about=about))

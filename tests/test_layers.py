@@ -23,13 +23,13 @@ LAYERS = [
     {"schema"},
     {"arithmetic", "config", "downloads", "statistics"},
     {"answers", "transcript", "curriculum"},
-    {"vocabulary", "folders", "benchmarks", "prefix_lm", "resample"},
+    {"vocabulary", "folders", "benchmarks", "prefix_lm", "resample", "confidence"},
     {"dataset", "models", "optimizer", "leakage"},
     {"engines", "fit", "mix", "corpus"},
     {"train", "students"},
     {"orchestrator"},  # defines the protocols it needs; `from_pretrained` alone asks `students`
     {"evaluate"},
-    {"compare", "display"},
+    {"compare", "coverage", "calibrate", "display"},
     {"cli"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import torch
 from ctranslate2 import Generator
-from transformers import OPTConfig, OPTForCausalLM
+from tokenizers import Tokenizer
+from transformers import BertModel, OPTConfig, OPTForCausalLM
 
 from socratic import models
 from socratic.config import Lora
 from socratic.errors import ModelError
+from socratic.prefix_lm import PrefixLM
 from socratic.schema import Trace
 from socratic.transcript import ASK, DONE, END, EQUALS, MARKS, PROBLEM, SOLVE, Numbers, Style, render
 from socratic.vocabulary import Vocabulary
@@ -226,6 +228,107 @@ def test_hub_model_comes_without_pickles_or_code_and_gets_the_marks(
     assert not any(
         fnmatch(name, pattern) for pattern in asked["allow_patterns"] for name in ("pytorch_model.bin", "x.pt", "modeling.py")
     )
+
+
+# Encoders
+
+
+def bert(folder: Path) -> Any:
+    with models.no_bars():
+        return BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
+
+
+def places(folder: Path) -> dict[str, int]:
+    """An encoder's own ids by token."""
+    return dict(Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab())
+
+
+@torch.no_grad()
+def test_student_reads_the_problem_as_its_encoder_did(encoder: Path, lower_case: Vocabulary) -> None:
+    """The problem's mark is [CLS] to it; logits are products of the hidden states with the words."""
+    theirs, ours, own = bert(encoder), models.pretrained(str(encoder), vocabulary=lower_case).eval(), places(encoder)
+    ids = lower_case.encode([PROBLEM, " How many of the 12 clips did Nora sell, and what does each cost in May?"])
+    same = [own["[CLS]"], *(own[lower_case.tokens[i]] for i in ids[1:])]
+    expected = theirs(torch.tensor([same])).last_hidden_state @ ours.get_output_embeddings().weight.T
+    torch.testing.assert_close(ours(input_ids=torch.tensor([ids])).logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_student_has_its_encoder_s_word_for_each_token(encoder: Path, lower_case: Vocabulary) -> None:
+    words, own = bert(encoder).get_input_embeddings().weight, places(encoder)
+    model = models.pretrained(str(encoder), vocabulary=lower_case)
+    found, marks = model.get_input_embeddings().weight, {mark.name for mark in MARKS}
+    assert len(found) == lower_case.size
+    assert model.get_output_embeddings().weight is found
+    for i, token in enumerate(lower_case.tokens):
+        if token not in marks:
+            assert torch.equal(found[i], words[own[token]]), token
+
+
+def test_marks_of_a_new_student_differ_from_each_other_and_are_drawn_by_torch_s_seed(
+    encoder: Path, lower_case: Vocabulary
+) -> None:
+    marks, drawn = [lower_case.ids[mark] for mark in MARKS], []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        drawn.append(models.pretrained(str(encoder), vocabulary=lower_case).get_input_embeddings().weight[marks].detach())
+    assert len(drawn[0].unique(dim=0)) == len(MARKS)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_encoder_s_vocabulary_is_cut_to_the_texts_and_the_size(encoder: Path) -> None:
+    small = models.pretrained_vocabulary(str(encoder), texts=["how many clips"], size=0)
+    large = models.pretrained_vocabulary(str(encoder), texts=["how many clips"], size=small.size + 20)
+    assert large.size == small.size + 20
+    assert {"how", "many", "clips"} < {*small.tokens}
+    assert models.pretrained(str(encoder), vocabulary=small).get_input_embeddings().num_embeddings == small.size
+
+
+def test_saved_encoder_student_loads_as_a_base_with_its_vocabulary_and_weights(
+    encoder: Path, bert_student: Path, lower_case: Vocabulary
+) -> None:
+    vocabulary = models.pretrained_vocabulary(str(bert_student), texts=["how"], size=0)  # it has been cut before
+    assert vocabulary.tokens == lower_case.tokens
+    loaded, made = (models.pretrained(str(folder), vocabulary=vocabulary) for folder in (bert_student, encoder))
+    assert isinstance(loaded, PrefixLM)
+    assert loaded.config.model_type == "prefix_lm"
+    assert loaded.config.ask_id == vocabulary.ids[ASK]
+    words, marks = "bert.embeddings.word_embeddings.weight", {*vocabulary.ids.values()}
+    kept = [i for i in range(vocabulary.size) if i not in marks]  # the marks' are drawn anew
+    for name, weight in made.state_dict().items():
+        rows = kept if weight.shape == made.state_dict()[words].shape else slice(None)
+        assert torch.equal(loaded.state_dict()[name][rows], weight.half().float()[rows]), name
+    assert not (bert_student / "ct2").exists(), "CTranslate2 would read the problem from left to right"
+
+
+def test_encoder_with_weights_missing_is_refused(encoder: Path, lower_case: Vocabulary, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(encoder, tmp_path / "spoilt")
+    weights = load_file(folder / "model.safetensors")
+    del weights["encoder.layer.1.output.dense.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="lack"):
+        models.pretrained(str(folder), vocabulary=lower_case)
+
+
+def test_encoder_that_is_not_installed_names_the_package(monkeypatch: pytest.MonkeyPatch, no_network: None) -> None:
+    monkeypatch.setattr(models, "MINILM_PACKAGE", "no_such_package")
+    with pytest.raises(ModelError, match="not installed") as caught:
+        models.locate(models.MINILM)
+    assert "pip install" in caught.value.hint
+
+
+def test_installed_encoder_is_found_without_the_network(no_network: None) -> None:
+    pytest.importorskip(models.MINILM_PACKAGE, reason="the package with MiniLM is not installed")
+    config = json.loads((models.locate(models.MINILM) / "config.json").read_text())
+    assert (config["model_type"], config["hidden_size"]) == ("bert", 384)
+
+
+def test_encoder_s_student_is_refused_adapters(bert_student: Path, lower_case: Vocabulary) -> None:
+    model = models.pretrained(str(bert_student), vocabulary=lower_case)
+    with pytest.raises(ModelError, match="PrefixLM"):
+        models.with_adapters(model, Lora(), vocabulary=lower_case)
 
 
 # Adapters

@@ -42,6 +42,20 @@ def test_each_trained_tensor_belongs_to_exactly_one_of_both(model: Any) -> None:
     assert {names[p].split(".")[-2] for p in muon} == {"c_attn", "c_proj", "c_fc"}
 
 
+def test_of_a_bert_that_writes_muon_has_the_layers_matrices_and_never_the_words() -> None:
+    from socratic.prefix_lm import PrefixLM, PrefixLMConfig
+
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    bert = PrefixLM(PrefixLMConfig(vocab_size=40, **small))
+    names = {id(p): name for name, p in bert.named_parameters()}
+    optimizer = optimizer_of(bert)
+    muon, adamw = ([names[id(p)] for group in o.param_groups for p in group["params"]] for o in (optimizer.muon, optimizer.adamw))
+    assert {name.split(".")[-2] for name in muon} == {"query", "key", "value", "dense"}
+    assert len(muon) == 6
+    assert "bert.embeddings.word_embeddings.weight" in adamw
+    assert sorted(muon + adamw) == sorted(names.values())
+
+
 def test_a_schedule_reaches_both(model: Any) -> None:
     optimizer = optimizer_of(model)
     torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 0.0)

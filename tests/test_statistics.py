@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -24,17 +24,20 @@ def test_wilson_is_scipys(correct: int, n: int) -> None:
     assert wilson(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(TABLES)
 def test_mcnemar_is_scipys_binomial_test_of_the_flips(table: Paired) -> None:
     expected = binomtest(table.only_a, table.flipped).pvalue if table.flipped else 1.0
     assert mcnemar(table) == pytest.approx(expected, rel=1e-9)
 
 
+@settings(deadline=None)
 @given(TABLES)
 def test_only_flips_count_for_mcnemar_and_sides_do_not(table: Paired) -> None:
     assert mcnemar(table) == mcnemar(swapped(table)) == mcnemar(Paired(1, table.only_a, table.only_b, 0))
 
 
+@settings(deadline=None)
 @given(TABLES, st.integers(0, 3))
 def test_the_interval_holds_the_difference_and_a_seed_repeats_it(table: Paired, seed: int) -> None:
     low, high = bootstrap(table, seed)
@@ -42,6 +45,7 @@ def test_the_interval_holds_the_difference_and_a_seed_repeats_it(table: Paired, 
     assert (low, high) == bootstrap(table, seed)
 
 
+@settings(deadline=None)
 @given(TABLES.filter(lambda table: table.only_a != table.only_b))
 def test_swapping_the_sides_flips_the_signs_and_nothing_else(table: Paired) -> None:
     low, high = bootstrap(table, 0)
@@ -81,6 +85,7 @@ def test_the_smallest_difference_is_found_about_four_times_in_five(n: int, flipp
     assert sum(mcnemar(table) < 0.05 for table in tables) / 1500 == pytest.approx(0.8, abs=0.05)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 300))
 def test_the_smallest_difference_exists_from_six_flips_on_and_is_at_most_their_share(flipped: int) -> None:
     smallest = smallest_difference(Paired(0, flipped, 0, 700))

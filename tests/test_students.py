@@ -9,6 +9,7 @@ from socratic.schema import Decoding, Ended, Problem, Step, Trace
 from socratic.students import Decomposer, Solver
 from socratic.transcript import (
     ASK,
+    CAPITAL,
     DONE,
     END,
     EQUALS,
@@ -16,6 +17,7 @@ from socratic.transcript import (
     NUMBERS,
     RESULTS,
     SOLVE,
+    Capitals,
     Numbers,
     Piece,
     Results,
@@ -82,6 +84,15 @@ def test_nobody_may_write_references_that_do_not_exist_or_the_other_roles_marks(
     may = [{mark for mark in MARKS if vocabulary.ids[mark] not in prompt.banned} for prompt in engine.prompts]
     references = {NUMBERS[0], NUMBERS[1], RESULTS[0]}
     assert may == [{ASK, SOLVE, DONE} | references, {END, EQUALS} | references]
+
+
+def test_capital_marks_are_written_where_the_style_has_them(vocabulary: Vocabulary) -> None:
+    marked, turn = Style(capitals=Capitals.MARKED), [ASK, " how many did", CAPITAL, " nora sell on", CAPITAL, " monday?", SOLVE]
+    engine = ScriptedEngine(vocabulary, [turn, [END]])
+    assert Decomposer(engine, marked).ask([START], GREEDY) == ["How many did Nora sell on Monday?"]
+    Solver(engine, marked).solve([START], ["How many did Nora sell?"], GREEDY)
+    assert not any(vocabulary.ids[CAPITAL] in prompt.banned for prompt in engine.prompts)
+    assert vocabulary.decode(engine.prompts[1].ids)[-5:] == [ASK, " How many did", CAPITAL, " Nora sell?", SOLVE]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,13 @@ from safetensors.torch import load_file
 from socratic import config
 from socratic.config import TrainConfig
 from socratic.dataset import Packed
+from socratic.engines import Prompt
+from socratic.engines.numpy import NumpyEngine
 from socratic.errors import ConfigError, DataError
-from socratic.schema import Training, write_jsonl
+from socratic.folders import read_student
+from socratic.schema import Decoding, Training, write_jsonl
 from socratic.train import train
+from socratic.transcript import Capitals
 from socratic.vocabulary import Vocabulary
 
 
@@ -172,6 +176,18 @@ def test_machine_without_git_trains_too(
     monkeypatch.setenv("PATH", str(tmp_path))
     train(settings(epochs=0.01), Training.UNIFIED, tmp_path / "run")
     assert read(tmp_path / "run" / "provenance.json")["commit"] == ""
+
+
+def test_an_encoder_becomes_a_student_that_runs_without_torch(
+    settings: Callable[..., TrainConfig], encoder: Path, tmp_path: Path
+) -> None:
+    style = {"capitals": "marked"}
+    folder = train(settings(model=str(encoder), vocabulary=512, style=style, precision="fp32"), Training.UNIFIED, tmp_path)
+    student, engine = read_student(folder), NumpyEngine(folder)
+    assert (student.architecture, student.style.capitals) == ("prefix_lm", Capitals.MARKED)
+    assert engine.vocabulary.tokens == Vocabulary.load(tmp_path).tokens
+    assert engine.vocabulary.tokenizer.token_to_id("how") is not None
+    assert len(engine.complete([Prompt((5, 6))], stop=frozenset(), max_tokens=3, decoding=Decoding())[0]) == 3
 
 
 def test_model_from_nothing_learns_its_own_vocabulary(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ Adding a family is adding one line to any .jsonl file in `families/` (or one mor
      "steps": [{"q": "How many apples are left?", "eq": "a - b", "as": "left", "say": "{left} apples are left."}]}
 
 and `check_files([path])` says what is wrong with it. Modules, each importing only from those before it:
-lexicon, expressions, notation, domains, templates, family, draw, check.
+lexicon, expressions, notation, domains, templates, asides, dressing, family, draw, check.
 """
 
 from socratic.curriculum.check import Fault, check_files, faults

@@ -1,7 +1,8 @@
 """Draws problems with verified traces from families.
 
 In: families and a seed (or a `random.Random`). Out: `Trace`s whose every equation was recomputed by `arithmetic` and is
-exactly right; the same seed gives the same corpus. Knows nothing of files, models, or of how students read a trace.
+exactly right; the same seed gives the same corpus. `draw_many` dresses its problems, `draw` does not.
+Knows nothing of files, models, or of how students read a trace.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 
 from socratic.arithmetic import Known, check_solution
 from socratic.curriculum.domains import Item, Kind, Quantity
+from socratic.curriculum.dressing import dress
 from socratic.curriculum.expressions import Value
 from socratic.curriculum.family import Family, FamilyStep
 from socratic.curriculum.notation import value_text
@@ -35,24 +37,26 @@ class _Drawn:
 
 def draw(family: Family, rng: Random, *, wording: int | None = None) -> Trace:
     """One problem of a family, solved and verified. Raises FamilyError where no draw fits or an equation is not right."""
-    return _draw(family, rng, wording, problem_id=family.id, split="")
+    return _draw(family, rng, wording, looks=None, problem_id=family.id, split="")
 
 
 def draw_many(families: Sequence[Family], n: int, seed: int) -> Iterator[Trace]:
-    """`n` problems, each of a family drawn uniformly; ids are `family-i`, the split is "train"."""
+    """`n` dressed problems, each of a family drawn uniformly; ids are `family-i`, the split is "train"."""
     if not families:
         raise FamilyError("no families to draw from, one or more were expected")
-    rng = Random(seed)
+    rng, looks = Random(seed), Random(f"looks of {seed}")  # two, so that how a problem looks moves no other draw
     for i in range(n):
         family = rng.choice(families)
-        yield _draw(family, rng, None, problem_id=f"{family.id}-{i}", split="train")
+        yield _draw(family, rng, None, looks=looks, problem_id=f"{family.id}-{i}", split="train")
 
 
-def _draw(family: Family, rng: Random, wording: int | None, *, problem_id: str, split: str) -> Trace:
+def _draw(family: Family, rng: Random, wording: int | None, *, looks: Random | None, problem_id: str, split: str) -> Trace:
     drawn = _drawn(family, rng)
     commas = rng.random() < _COMMAS_SHARE
     told = rng.choice(family.wordings) if wording is None else family.wordings[wording]
     question = told.fill(drawn.items, Style(rng, commas, spell=True))
+    if looks:
+        question = dress(question, (_equation(step, drawn) for step in family.steps), looks)
     steps = tuple(_steps(family, drawn, told, question, Style(rng, commas, spell=False)))
     answer = steps[-1].answer
     problem = Problem(problem_id, question, answer, dataset="curriculum", split=split)
@@ -118,9 +122,13 @@ def _steps(family: Family, drawn: _Drawn, told: Template, question: str, style: 
 
 def _solution(step: FamilyStep, drawn: _Drawn, style: Style) -> tuple[str, str]:
     """The solution text, and the answer alone."""
-    answer = value_text(drawn.values[step.result])
-    equation = f"<<{step.notation(drawn.values)}={answer}>>"
-    return (f"{equation} {step.say.fill(drawn.items, style)}" if step.say else equation), answer
+    equation = f"<<{_equation(step, drawn)}>>"
+    solution = f"{equation} {step.say.fill(drawn.items, style)}" if step.say else equation
+    return solution, value_text(drawn.values[step.result])
+
+
+def _equation(step: FamilyStep, drawn: _Drawn) -> str:
+    return f"{step.notation(drawn.values)}={value_text(drawn.values[step.result])}"
 
 
 def _fault(family: Family, reason: str) -> FamilyError:

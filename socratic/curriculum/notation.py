@@ -2,9 +2,8 @@
 
 In: a `Formula`, the names whose problem text says them in words ("a third"), and values. Out: text that `arithmetic`
 reads, such as `(48+2)/5`. Brackets stand only where the reading needs them. A share in words is written as people
-write it: a third of 66 is `66/3`, two thirds are `66*(2/3)`.
-The calculator has no rounding, so what is rounded is written with the amount that rounding adds or takes: 46 people in
-buses of 6 are `(46+2)/6`; the remainder of 46 by 6 is `46-7*6`. Such an amount is an operand that comes from nowhere.
+write it: a third of 66 is `66/3`, two thirds are `66*(2/3)`. Rounding is written even where it changes nothing: 48 people
+in buses of 6 are `ceil(48/6)`; the remainder of 46 by 6 is `46-6*floor(46/6)`.
 Knows nothing of families or of the sentences around an equation.
 """
 
@@ -12,7 +11,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Final
 
 from sympy import Rational
@@ -69,7 +67,7 @@ def _compile(node: ast.expr, in_words: frozenset[str]) -> _Write:
             inner = _compile(operand, in_words)
             return lambda values: _join(("", _ATOM), "-", inner(values), _PRODUCT)
         case ast.BinOp(left=left, op=ast.FloorDiv(), right=right):
-            return _rounded_division(left, right, in_words, up=False)
+            return _rounded("floor", ast.BinOp(left, ast.Div(), right), in_words)
         case ast.BinOp(left=left, op=ast.Mod(), right=right):
             return _remainder(left, right, in_words)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
@@ -77,7 +75,7 @@ def _compile(node: ast.expr, in_words: frozenset[str]) -> _Write:
         case ast.BinOp(left=left, op=op, right=right):
             return _operation(type(op), _compile(left, in_words), _compile(right, in_words))
         case ast.Call(func=ast.Name(id="ceil" | "floor" as name), args=[argument]):
-            return _rounding(argument, in_words, up=name == "ceil")
+            return _rounded(name, argument, in_words)
         case ast.Call(func=ast.Name(id="max" | "min" as name), args=arguments):
             return _extreme(arguments, in_words, largest=name == "max")
     raise FamilyError(f"'{ast.unparse(node)}' cannot be written as an equation")
@@ -107,44 +105,15 @@ def _share(name: str, whole: _Write, plain: _Write) -> _Write:
     return write
 
 
-def _rounding(argument: ast.expr, in_words: frozenset[str], *, up: bool) -> _Write:
-    if isinstance(argument, ast.BinOp) and isinstance(argument.op, ast.Div):
-        return _rounded_division(argument.left, argument.right, in_words, up=up)
-    return _adjusted(argument, Fraction(1), in_words, up=up)
-
-
-def _rounded_division(left: ast.expr, right: ast.expr, in_words: frozenset[str], *, up: bool) -> _Write:
-    size, divisor = compile_value(right), _compile(right, in_words)
-
-    def write(values: Values) -> Written:
-        dividend = _adjusted(left, size(values), in_words, up=up)
-        return _join(dividend(values), "/", divisor(values), _PRODUCT)
-
-    return write
-
-
-def _adjusted(node: ast.expr, size: Value, in_words: frozenset[str], *, up: bool) -> _Write:
-    """The node, plus or minus what takes it to a multiple of `size`."""
-    amount, plain = compile_value(node), _compile(node, in_words)
-
-    def write(values: Values) -> Written:
-        off = (-amount(values) if up else amount(values)) % size
-        return _join(plain(values), "+" if up else "-", _atom(off), _SUM) if off else plain(values)
-
-    return write
+def _rounded(word: str, node: ast.expr, in_words: frozenset[str]) -> _Write:
+    plain = _compile(node, in_words)
+    return lambda values: (f"{word}({plain(values)[0]})", _ATOM)
 
 
 def _remainder(left: ast.expr, right: ast.expr, in_words: frozenset[str]) -> _Write:
-    amount, size = compile_value(left), compile_value(right)
-    whole, part = _compile(left, in_words), _compile(right, in_words)
-
-    def write(values: Values) -> Written:
-        times = amount(values) // size(values)
-        if not times:
-            return whole(values)
-        return _join(whole(values), "-", _join(_atom(times), "*", part(values), _PRODUCT), _SUM)
-
-    return write
+    """What the whole parts leave."""
+    parts = ast.BinOp(right, ast.Mult(), ast.BinOp(left, ast.FloorDiv(), right))
+    return _compile(ast.BinOp(left, ast.Sub(), parts), in_words)
 
 
 def _extreme(arguments: list[ast.expr], in_words: frozenset[str], *, largest: bool) -> _Write:

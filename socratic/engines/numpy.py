@@ -87,9 +87,11 @@ class NumpyEngine:
             self.places = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
             self.norm = _affine(weights, "embeddings.LayerNorm")
             self.layers = [_layer(weights, f"encoder.layer.{i}") for i in range(int(config["num_hidden_layers"]))]
+            self.vocabulary = Vocabulary.load(folder)
+            if (config["hidden_act"], self.vocabulary.size) != ("gelu_pytorch_tanh", len(self.words)):
+                raise ValueError("weights, tokenizer.json and config.json do not belong together")
         except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
             raise ModelError(f"{folder} cannot be loaded ({error})", hint="train the student again, or fetch it anew") from error
-        self.vocabulary = Vocabulary.load(folder)
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
@@ -136,9 +138,7 @@ class NumpyEngine:
         shape = (rows, self.heads, room, self.words.shape[1] // self.heads)
         return _Cache(np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32))
 
-    def _run(
-        self, ids: NDArray[np.int_], positions: NDArray[np.int_], seen: NDArray[np.bool_], caches: list[_Cache]
-    ) -> Floats:
+    def _run(self, ids: NDArray[np.int_], positions: NDArray[np.int_], seen: NDArray[np.bool_], caches: list[_Cache]) -> Floats:
         """Hidden states (B, T, D) of ids (B, T); `seen` (B, T, all columns so far) says who sees whom."""
         x = self.norm.norm(self.words[ids] + self.places[positions], self.epsilon)
         bias = np.where(seen, np.float32(0), UNSEEN)[:, None]  # (B, 1, T, columns)
@@ -176,8 +176,8 @@ def _layer(weights: dict[str, Floats], at: str) -> _Layer:
 
 
 def _visible(ids: NDArray[np.int_], real: NDArray[np.bool_], ask_id: int) -> NDArray[np.bool_]:
-    """Who sees whom, (B, T, T), as `prefix_lm.visible`; padding sees itself, or its scores would all be equal."""
-    reads = (ids == ask_id).cumsum(1) == 0
+    """Who sees whom, (B, T, T), as `prefix_lm.visible`; padding, whose id may be any, is seen by nobody."""
+    reads = ((ids == ask_id) & real).cumsum(1) == 0
     earlier = np.tri(ids.shape[1], dtype=bool)
     seen: NDArray[np.bool_] = (earlier | (reads[:, :, None] & reads[:, None, :])) & real[:, None, :]
     return seen

@@ -1,0 +1,257 @@
+"""Properties of the engines: which one runs a folder, and that numpy's writes what torch's writes, within its limits.
+
+In: a tiny random GPT-2 and a tiny random BERT that writes, as students' folders. Out: pass or fail.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+
+from socratic.engines import Prompt
+from socratic.engines.numpy import NumpyEngine
+from socratic.engines.torch import TorchEngine
+from socratic.errors import ModelError
+from socratic.schema import Decoding, Problem, Step, Trace
+from socratic.students import load_pair
+from socratic.transcript import ASK, PROBLEM, SOLVE
+from socratic.vocabulary import Vocabulary
+
+GREEDY, SAMPLED = Decoding(), Decoding(temperature=1.0)
+NEVER = frozenset[int]()
+START = Trace(Problem("p", "Nora sold 48 clips in April and 20 in May. How many altogether?"))
+LATER = Trace(START.problem, (Step("How many in April?", "48/2 = <<48/2=24>>24", "24"),))
+
+
+@pytest.fixture(scope="module")
+def engine(bert_student: Path) -> NumpyEngine:
+    return NumpyEngine(bert_student)
+
+
+@pytest.fixture(scope="module")
+def torch_engine(bert_student: Path) -> TorchEngine:
+    return TorchEngine(bert_student)
+
+
+@pytest.fixture(scope="module")
+def prompts(lower_case: Vocabulary) -> list[Prompt]:
+    """48 random ones: problems alone and with a subquestion or two, each with tokens that it must not write."""
+    draw, words = random.Random(0), range(lower_case.size - len(lower_case.ids))
+
+    def ids() -> tuple[int, ...]:
+        found = [lower_case.ids[PROBLEM], *draw.choices(words, k=draw.randint(1, 30))]
+        for _ in range(draw.randint(0, 2)):
+            found += [lower_case.ids[ASK], *draw.choices(words, k=draw.randint(1, 8)), lower_case.ids[SOLVE]]
+        return tuple(found)
+
+    return [Prompt(ids(), frozenset(draw.sample(range(lower_case.size), draw.choice((0, 40))))) for _ in range(48)]
+
+
+def written(
+    engine: NumpyEngine | TorchEngine,
+    prompts: list[Prompt],
+    *,
+    stop: frozenset[int] = NEVER,
+    max_tokens: int = 12,
+    decoding: Decoding = GREEDY,
+) -> list[list[int]]:
+    return engine.complete(prompts, stop=stop, max_tokens=max_tokens, decoding=decoding)
+
+
+# The same function as torch's
+
+
+def test_it_writes_the_tokens_that_torch_writes(engine: NumpyEngine, torch_engine: TorchEngine, prompts: list[Prompt]) -> None:
+    for stop in (NEVER, frozenset(range(0, engine.vocabulary.size, 9))):
+        ours, theirs = (
+            [row for start in range(0, 48, 16) for row in written(each, prompts[start : start + 16], stop=stop)]
+            for each in (engine, torch_engine)
+        )
+        assert ours == theirs
+        assert len({tuple(row) for row in ours}) > 20, "a model that writes the same after every prompt would prove nothing"
+    assert engine.context == torch_engine.context
+
+
+def test_batch_16_equals_batch_1(engine: NumpyEngine, prompts: list[Prompt]) -> None:
+    assert written(engine, prompts[:16]) == [written(engine, [prompt])[0] for prompt in prompts[:16]]
+
+
+def test_samples_are_as_frequent_as_torch_finds_them_likely(engine: NumpyEngine, torch_engine: TorchEngine) -> None:
+    count, ids = 4000, (engine.vocabulary.ids[PROBLEM], 30, 40)
+    found = Counter(row[0] for row in written(engine, [Prompt(ids)] * count, max_tokens=1, decoding=Decoding(temperature=2.0)))
+    with torch.inference_mode():
+        likely = (torch_engine.model(input_ids=torch.tensor([ids])).logits[0, -1] / 2.0).softmax(-1).numpy()
+    observed = np.array([found[token] for token in range(len(likely))]) / count
+    assert 0.02 < likely.max() < 0.9, "a choice among one or all would prove nothing"
+    assert np.abs(observed - likely).max() < 4.5 * np.sqrt(likely.max() / count)
+    assert np.corrcoef(observed, likely)[0, 1] > 0.9
+
+
+# Limits
+
+
+@pytest.mark.parametrize("decoding", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_banned_tokens_never_appear(engine: NumpyEngine, prompts: list[Prompt], decoding: Decoding) -> None:
+    free = written(engine, prompts[:16], decoding=decoding)
+    own = [Prompt(prompt.ids, frozenset(row)) for prompt, row in zip(prompts, free, strict=False)]  # what it likes best
+    others = written(engine, own, decoding=decoding)
+    assert all(prompt.banned.isdisjoint(row) for prompt, row in zip(own, others, strict=True))
+    assert all(prompt.banned.isdisjoint(row) for prompt, row in zip(prompts, free, strict=False))
+
+
+def test_a_row_ends_with_its_first_stop_token(engine: NumpyEngine, prompts: list[Prompt]) -> None:
+    free = written(engine, prompts[:16])
+    stop = frozenset(row[place % 12] for place, row in enumerate(free[:8]))
+    ends = [next((i for i, token in enumerate(row) if token in stop), 11) for row in free]
+    assert written(engine, prompts[:16], stop=stop) == [row[: end + 1] for row, end in zip(free, ends, strict=True)]
+    assert len(set(ends)) > 3, "rows that all end together would prove nothing"
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_no_more_tokens_than_allowed(engine: NumpyEngine, prompts: list[Prompt], count: int) -> None:
+    longer = written(engine, prompts[:8], max_tokens=9)
+    assert written(engine, prompts[:8], max_tokens=count) == [row[:count] for row in longer]
+
+
+def test_the_whole_context_can_be_used(engine: NumpyEngine) -> None:
+    ids = (engine.vocabulary.ids[PROBLEM], *[20] * (engine.context - 5))
+    assert len(written(engine, [Prompt(ids), Prompt(ids[:3])], max_tokens=4)[0]) == 4
+
+
+# Sampling
+
+
+def test_same_seed_same_tokens_another_seed_others(engine: NumpyEngine, prompts: list[Prompt]) -> None:
+    one, again, other = (written(engine, prompts[:8], decoding=Decoding(temperature=1.0, seed=s)) for s in (0, 0, 1))
+    assert one == again != other
+
+
+def test_little_temperature_is_greedy_and_much_is_not(engine: NumpyEngine, prompts: list[Prompt]) -> None:
+    greedy = written(engine, prompts[:8])
+    assert written(engine, prompts[:8], decoding=Decoding(seed=5)) == greedy
+    assert written(engine, prompts[:8], decoding=Decoding(temperature=1e-5)) == greedy
+    assert written(engine, prompts[:8], decoding=Decoding(temperature=9.0)) != greedy
+
+
+# Folders
+
+
+def without(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def truncate(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+
+
+def drop_weight(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights["bert.encoder.layer.1.output.dense.bias"]
+    save_file(weights, folder / "model.safetensors")
+
+
+def fewer_words(folder: Path) -> None:
+    weights, name = load_file(folder / "model.safetensors"), "bert.embeddings.word_embeddings.weight"
+    save_file({**weights, name: weights[name][:-1].copy()}, folder / "model.safetensors")
+
+
+def config(**changed: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        kept = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({k: v for k, v in {**kept, **changed}.items() if v != "lost"}))
+
+    return change
+
+
+def garble(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "prefix_lm",')
+
+
+def no_object(folder: Path) -> None:
+    (folder / "config.json").write_text("[]")
+
+
+SPOILT = {
+    "no config": without("config.json"),
+    "no weights": without("model.safetensors"),
+    "no tokens": without("tokenizer.json"),
+    "truncated": truncate,
+    "a weight missing": drop_weight,
+    "a word missing": fewer_words,
+    "no ask_id": config(ask_id="lost"),
+    "a layer missing": config(num_hidden_layers=3),
+    "another gelu": config(hidden_act="relu"),
+    "garbled": garble,
+    "no object": no_object,
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_folder_is_a_model_error(spoil: Callable[[Path], None], bert_student: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bert_student, tmp_path / "spoilt")
+    spoil(folder)
+    with pytest.raises(ModelError, match="spoilt") as caught:
+        NumpyEngine(folder)
+    assert caught.value.hint
+
+
+def test_solving_with_it_loads_neither_torch_nor_transformers_nor_ctranslate2(bert_student: Path) -> None:
+    code = """if True:
+        import sys
+        from socratic import Decoding, Orchestrator
+        pair = Orchestrator.from_pretrained(sys.argv[1])
+        trace = pair.solve("Nora had 12 clips and sold 5. How many are left?")
+        pair.solver.solve([trace], ["How many?"], Decoding())
+        print(type(pair.decomposer.engine).__name__, sorted({"torch", "transformers", "ctranslate2"} & sys.modules.keys()))
+    """
+    done = subprocess.run([sys.executable, "-c", code, str(bert_student)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "NumpyEngine []"
+
+
+# Which engine runs a folder
+
+
+def engine_of(folder: Path, kind: str) -> str:
+    decomposer, solver = load_pair(str(folder), engine=kind)
+    assert decomposer.engine is solver.engine, "a unified student is loaded once"
+    return type(solver.engine).__name__
+
+
+def test_light_is_ctranslate2_where_it_has_a_form_and_numpy_for_a_prefix_lm(student: Path, bert_student: Path) -> None:
+    assert engine_of(student, "light") == "Ct2Engine"
+    assert engine_of(bert_student, "light") == "NumpyEngine"
+
+
+def test_torch_runs_every_folder_and_light_falls_back_to_it(student: Path, bert_student: Path, tmp_path: Path) -> None:
+    without_ct2 = shutil.copytree(student, tmp_path / "s", ignore=shutil.ignore_patterns("ct2"))
+    for folder, kind in ((student, "torch"), (bert_student, "torch"), (without_ct2, "light")):
+        assert engine_of(folder, kind) == "TorchEngine"
+
+
+def test_both_engines_ask_and_solve_alike(bert_student: Path) -> None:
+    found = []
+    for kind in ("light", "torch"):
+        decomposer, solver = load_pair(str(bert_student), engine=kind)
+        asked = decomposer.ask([START, LATER], GREEDY)
+        found.append((asked, solver.solve([START, LATER], ["How many did Nora sell?", "How many?"], GREEDY)))
+    assert found[0] == found[1]
+
+
+def test_broken_weights_are_a_model_error_when_the_pair_is_loaded(bert_student: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bert_student, tmp_path / "s")
+    (folder / "model.safetensors").write_bytes(b"nonsense")
+    for kind in ("light", "torch"):
+        with pytest.raises(ModelError):
+            load_pair(str(folder), engine=kind)
