@@ -262,11 +262,13 @@ def names() -> tuple[str, ...]:
 
 
 VALIDATION_SHARE = 15  # one problem of so many; the choice hangs on the id alone
+_RESAMPLED = re.compile(r"-r\d+\Z")  # how mix names copies with other numbers
 
 
 def is_validation(problem: Problem) -> bool:
-    """Whether a training problem is in the slice that choices are made on, and so is never trained on."""
-    return int(hashlib.sha256(problem.id.encode()).hexdigest(), 16) % VALIDATION_SHARE == 0
+    """Whether a training problem, or a copy with other numbers, is in the slice that choices are made on: never trained on."""
+    original = _RESAMPLED.sub("", problem.id)
+    return int(hashlib.sha256(original.encode()).hexdigest(), 16) % VALIDATION_SHARE == 0
 
 
 def splits(name: str) -> tuple[str, ...]:

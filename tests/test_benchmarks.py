@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from socratic.answers import same_answer
-from socratic.benchmarks import cache_folder, names, problems, read_problems, traces
+from socratic.benchmarks import cache_folder, is_validation, names, problems, read_problems, traces
 from socratic.errors import DataError
 from socratic.schema import Ended, Origin, Problem, Source, Trace, Verdict
 
@@ -295,3 +295,11 @@ def test_every_trace_survives_its_json_form() -> None:
     for name in names():
         for trace in traces(name, "train")[::97]:
             assert Trace.from_dict(json.loads(json.dumps(trace.to_dict()))) == trace
+
+
+def test_copies_with_other_numbers_are_validation_problems_where_the_original_is_one() -> None:
+    originals = [Problem(f"gsm8k-train-{n}", "How many?", dataset="gsm8k", split="train") for n in range(200)]
+    copies = [Problem(f"{problem.id}-r{n % 12}", "How many?") for n, problem in enumerate(originals)]
+    held = [is_validation(problem) for problem in originals]
+    assert any(held) and not all(held)
+    assert [is_validation(copy) for copy in copies] == held

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import Final
 
@@ -94,9 +95,11 @@ _POINTS_BACK: Final = re.compile(
     r"\b(?:it|its|they|them|their|theirs|these|those|this|that|ones)\b|^(?:then|so|but|and|or|after|before|afterward)\b",
     re.IGNORECASE,
 )
-_POINTS_AT_SOMEBODY: Final = re.compile(r"\b(?:he|she|him|her|his|hers|who|whom|whose)\b", re.IGNORECASE)
+_POINTS_AT_SOMEBODY: Final = re.compile(
+    r"\b(?:he|she|him|her|his|hers|who|whom|whose|both|two|three|four|others?|another|nobody|anybody)\b", re.IGNORECASE
+)
 _COUNTS_ALL: Final = re.compile(
-    r"\b(?:altogether|all|total|everyone|everybody|each|every|together|combined|people|persons|children|average|mean|sum)\b",
+    r"\b(?:altogether|all|total|everyone|everybody|each|every|together|combined|people|persons?|children|kids|friends|average|mean|sum)\b",
     re.IGNORECASE,
 )
 _NAME: Final = re.compile(r"(?<=\w )[A-Z][a-z]")
@@ -212,7 +215,8 @@ def _is_ordinary(word: str) -> bool:
 
 
 def _sentences(problem: str) -> list[str]:
-    return _BREAK.sub("\n", problem.replace("?", "??")).split("\n")
+    ends = [0, *(match.end() for match in _BREAK.finditer(problem)), len(problem)]
+    return [problem[start:end] for start, end in pairwise(ends)]
 
 
 def _unapostrophed(problem: str, rng: Random) -> str:
