@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
+from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from socratic.curriculum import Family, draw_many
+from socratic.curriculum import Family, draw_many, dressed
 from socratic.errors import UsageError
 from socratic.leakage import Guard, LeakReport
 from socratic.schema import Problem, Trace, write_jsonl
@@ -111,7 +112,8 @@ def write(
 ) -> Summary:
     """Write `n` different problems that are like no test problem; the file appears whole or not at all."""
     started, coverage, sieve = monotonic(), Coverage(), _Sieve(guard, LeakReport.of(guard))
-    fresh = (trace for trace in draw_many(families, DRAWS * n, seed) if sieve.passes(trace.problem))
+    looks = Random(seed)
+    fresh = (dressed(trace, looks) for trace in draw_many(families, DRAWS * n, seed) if sieve.passes(trace.problem))
     topics = {family.id: family.topic for family in families}
     written = write_jsonl(out, _rows(islice(fresh, n), coverage, topics, progress))
     return Summary(n, written, sieve.duplicates, sieve.leaks, coverage, monotonic() - started)

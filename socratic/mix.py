@@ -57,6 +57,7 @@ def training_mix(settings: TrainConfig, style: Style, training: Training, *, dat
     guard = load_guard(data, settings.test_sets)
     mix = Mix([], Counter(), Counter(), LeakReport.of(guard))
     for source in settings.data:
+        looks = random.Random(source.seed)
         for trace in _read(source, data):
             kept = _wanted(trainable(trace, style, training), source)
             if isinstance(kept, Trace) and _leaks(kept.problem, guard, mix.leaks, allowed=settings.leakage == "allow"):
@@ -65,7 +66,7 @@ def training_mix(settings: TrainConfig, style: Style, training: Training, *, dat
                 mix.refused[kept] += 1
                 continue
             mix.used[kept.problem.dataset] += source.repeat
-            mix.traces.extend([kept] * source.repeat)
+            mix.traces.extend(curriculum.dressed(kept, looks) if source.curriculum else kept for _ in range(source.repeat))
             for copy in _resampled(kept, source):
                 if _leaks(copy.problem, guard, mix.leaks, allowed=settings.leakage == "allow"):
                     mix.refused[Refused.LEAK] += 1

@@ -21,7 +21,7 @@ lexicon, expressions, notation, domains, templates, asides, dressing, family, dr
 """
 
 from socratic.curriculum.check import Fault, check_files, faults
-from socratic.curriculum.draw import draw, draw_many
+from socratic.curriculum.draw import draw, draw_many, dressed
 from socratic.curriculum.family import Family, FamilyStep, held_out, load_families, packaged_files, parse_family
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "check_files",
     "draw",
     "draw_many",
+    "dressed",
     "faults",
     "held_out",
     "load_families",

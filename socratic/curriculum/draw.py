@@ -1,14 +1,14 @@
 """Draws problems with verified traces from families.
 
 In: families and a seed (or a `random.Random`). Out: `Trace`s whose every equation was recomputed by `arithmetic` and is
-exactly right; the same seed gives the same corpus. `draw_many` dresses its problems, `draw` does not.
+exactly right; the same seed gives the same corpus. `dressed` is for training: a test reads a problem as it was written.
 Knows nothing of files, models, or of how students read a trace.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
@@ -37,26 +37,35 @@ class _Drawn:
 
 def draw(family: Family, rng: Random, *, wording: int | None = None) -> Trace:
     """One problem of a family, solved and verified. Raises FamilyError where no draw fits or an equation is not right."""
-    return _draw(family, rng, wording, looks=None, problem_id=family.id, split="")
+    return _draw(family, rng, wording, problem_id=family.id, split="")
 
 
 def draw_many(families: Sequence[Family], n: int, seed: int) -> Iterator[Trace]:
-    """`n` dressed problems, each of a family drawn uniformly; ids are `family-i`, the split is "train"."""
+    """`n` problems, each of a family drawn uniformly; ids are `family-i`, the split is "train"."""
     if not families:
         raise FamilyError("no families to draw from, one or more were expected")
-    rng, looks = Random(seed), Random(f"looks of {seed}")  # two, so that how a problem looks moves no other draw
+    rng = Random(seed)
     for i in range(n):
         family = rng.choice(families)
-        yield _draw(family, rng, None, looks=looks, problem_id=f"{family.id}-{i}", split="train")
+        yield _draw(family, rng, None, problem_id=f"{family.id}-{i}", split="train")
 
 
-def _draw(family: Family, rng: Random, wording: int | None, *, looks: Random | None, problem_id: str, split: str) -> Trace:
+def dressed(trace: Trace, rng: Random) -> Trace:
+    """The trace of a problem as somebody might have sent it; now and then another text, always the same solution."""
+    checks = [check for step in trace.steps for check in step.checks]
+    question = dress(trace.problem.question, (f"{check.expression}={check.stated}" for check in checks), rng)
+    known, steps = Known.of(question), list[Step]()
+    for step in trace.steps:  # an aside's number moves the places of the others, which provenance names
+        rechecked, known = check_solution(step.solution, known)
+        steps.append(replace(step, checks=rechecked))
+    return replace(trace, problem=replace(trace.problem, question=question), steps=tuple(steps))
+
+
+def _draw(family: Family, rng: Random, wording: int | None, *, problem_id: str, split: str) -> Trace:
     drawn = _drawn(family, rng)
     commas = rng.random() < _COMMAS_SHARE
     told = rng.choice(family.wordings) if wording is None else family.wordings[wording]
     question = told.fill(drawn.items, Style(rng, commas, spell=True))
-    if looks:
-        question = dress(question, (_equation(step, drawn) for step in family.steps), looks)
     steps = tuple(_steps(family, drawn, told, question, Style(rng, commas, spell=False)))
     answer = steps[-1].answer
     problem = Problem(problem_id, question, answer, dataset="curriculum", split=split)
@@ -122,13 +131,9 @@ def _steps(family: Family, drawn: _Drawn, told: Template, question: str, style: 
 
 def _solution(step: FamilyStep, drawn: _Drawn, style: Style) -> tuple[str, str]:
     """The solution text, and the answer alone."""
-    equation = f"<<{_equation(step, drawn)}>>"
-    solution = f"{equation} {step.say.fill(drawn.items, style)}" if step.say else equation
-    return solution, value_text(drawn.values[step.result])
-
-
-def _equation(step: FamilyStep, drawn: _Drawn) -> str:
-    return f"{step.notation(drawn.values)}={value_text(drawn.values[step.result])}"
+    answer = value_text(drawn.values[step.result])
+    equation = f"<<{step.notation(drawn.values)}={answer}>>"
+    return (f"{equation} {step.say.fill(drawn.items, style)}" if step.say else equation), answer
 
 
 def _fault(family: Family, reason: str) -> FamilyError:
