@@ -107,7 +107,7 @@ def _report(graded: Sequence[Graded], dataset: str, model: str, calculator: bool
         unanswered=sum(g.trace.answer is None for g in graded),
         seconds=round(seconds, 1),
         badges=dict(Counter(step.badge.value for g in graded for step in g.trace.steps)),
-        versions={name: version(name) for name in ("socratic-cot", "ctranslate2", "tokenizers", "sympy")},
+        versions={name: version(name) for name in ("socratic-cot", "numpy", "ctranslate2", "tokenizers", "sympy")},
     )
 
 
