@@ -9,6 +9,7 @@ question change together. Knows nothing of benchmarks, files or how students rea
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections import Counter
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
 
-from sympy import Rational, ceiling, floor
+from sympy import Rational
 
 from socratic.arithmetic import (
     IMPLIED,
@@ -551,8 +552,8 @@ def _quantity(value: Rational, most: Rational, percent: bool, articles: list[boo
         return Quantity(value)
     grid = Rational(5) if percent and value % 5 == 0 else _grid(value)
     share = Rational(2, 5) if value <= 12 else Rational(1, 2)
-    low = ceiling(max(share * value, min(value, Rational(2) if value.q == 1 else grid)) / grid)
-    high = floor(min(value / share, most) / grid)
+    low = math.ceil(max(share * value, min(value, Rational(2) if value.q == 1 else grid)) / grid)
+    high = math.floor(min(value / share, most) / grid)
     return Quantity(value, grid, int(low), int(high), articles[0] if articles else None)
 
 
