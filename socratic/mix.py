@@ -73,13 +73,17 @@ def training_mix(settings: TrainConfig, style: Style, training: Training, *, dat
                 else:
                     mix.used[f"{copy.problem.dataset} resampled"] += 1
                     mix.traces.append(copy)
+    _put_in_order(mix, settings)
+    return mix
+
+
+def _put_in_order(mix: Mix, settings: TrainConfig) -> None:
     if not mix.traces:
         reasons = "; ".join(f"{count}: {reason}" for reason, count in mix.refused.most_common())
         raise DataError(f"no trace is left to learn from ({reasons or 'the sources are empty'})", hint="look at `data`")
     random.Random(settings.seed).shuffle(mix.traces)
     if settings.order == "easy_first":
         mix.traces.sort(key=lambda trace: len(trace.steps))
-    return mix
 
 
 def _wanted(kept: Trace | Refused, source: DataSource) -> Trace | Refused:
