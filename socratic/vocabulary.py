@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -48,9 +49,7 @@ class Vocabulary:
     def learn(cls, texts: Iterable[str], *, size: int) -> Vocabulary:
         """Learn a byte-level BPE of `size` tokens, marks included; fewer where the texts hold no more."""
         tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-        )
+        tokenizer.pre_tokenizer = single_digits()
         tokenizer.decoder = decoders.ByteLevel()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         trainer = trainers.BpeTrainer(vocab_size=size - len(MARKS), initial_alphabet=alphabet, show_progress=False)
@@ -58,26 +57,20 @@ class Vocabulary:
         tokenizer.train_from_iterator((_NAMES.sub(" ", text) for text in texts), trainer)
         return cls(tokenizer)
 
-    @classmethod
-    def pruned(cls, folder: Path, texts: Iterable[str], *, size: int) -> Vocabulary:
-        """A BERT's WordPiece, cut to the tokens of `texts` and as many other ASCII ones as fit `size`, the more frequent first.
+    def pruned(self, texts: Iterable[str], *, size: int) -> Vocabulary:
+        """A pretrained tokenizer, cut to the tokens of `texts` and as many other ASCII ones as fit `size`, by frequency.
 
-        Its ids are in order of frequency. Letters, digits and signs stay: every ASCII text can be written, save for words of
-        more than a hundred letters. Raises ModelError.
+        Its ids are in order of frequency. Letters, digits and signs stay: every ASCII text can be written (a WordPiece's save
+        for words of more than a hundred letters, a BPE's every text), and `texts` are cut as before.
         """
-        whole = cls.load(folder).tokenizer
-        used = {i for encoded in whole.encode_batch(list(texts), add_special_tokens=False) for i in encoded.ids}
-        spec = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        by_rank = sorted(spec["model"]["vocab"].items(), key=lambda item: item[1])
-        plain = [token for token, _ in by_rank if token.isascii() and not token.startswith("[unused")]
-        needed = {t for t in plain if len(t.removeprefix("##")) == 1 or t in ("[UNK]", "[PAD]")}
-        needed |= {token for token, i in by_rank if i in used}
-        others = [token for token in plain if token not in needed]
-        kept = needed | set(others[: max(0, size - len(MARKS) - len(needed))])
-        spec["model"]["vocab"] = {t: place for place, t in enumerate(t for t, _ in by_rank if t in kept)}
-        spec["added_tokens"] = []
-        spec |= {"post_processor": None, "padding": None, "truncation": None}
-        return cls(Tokenizer.from_str(json.dumps(spec)))
+        spec = json.loads(self.tokenizer.to_str())
+        by_rank = [token for token, _ in sorted(spec["model"]["vocab"].items(), key=lambda item: item[1])]
+        encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        used = {token for text in encoded for token in text.tokens}
+        shrink = _shrunk_wordpiece if self._is_wordpiece else _shrunk_bpe
+        spec["model"] = shrink(spec["model"], by_rank, used, max(0, size - len(MARKS)))
+        spec |= {"added_tokens": [], "post_processor": None, "padding": None, "truncation": None}
+        return Vocabulary(Tokenizer.from_str(json.dumps(spec)))
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`."""
@@ -129,6 +122,45 @@ class Vocabulary:
     @cached_property
     def _is_wordpiece(self) -> bool:
         return isinstance(self.tokenizer.model, models.WordPiece)
+
+
+def single_digits() -> pre_tokenizers.PreTokenizer:
+    """Words as GPT-2 parts them, every digit by itself."""
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    return pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+
+
+def _shrunk_wordpiece(model: dict[str, Any], by_rank: list[str], used: set[str], room: int) -> dict[str, Any]:
+    """A WordPiece's model with the used tokens, single letters and signs, and the most frequent others."""
+    plain = [token for token in by_rank if token.isascii() and not token.startswith("[unused")]
+    needed = used | {t for t in plain if len(t.removeprefix("##")) == 1 or t in ("[UNK]", "[PAD]")}
+    others = [token for token in plain if token not in needed]
+    kept = needed | set(others[: max(0, room - len(needed))])
+    return {**model, "vocab": {token: place for place, token in enumerate(t for t in by_rank if t in kept)}}
+
+
+def _shrunk_bpe(model: dict[str, Any], by_rank: list[str], used: set[str], room: int) -> dict[str, Any]:
+    """A byte-level BPE's model with bytes, used tokens and the most frequent others, and all that they are merged from."""
+    parts = {"".join(merge): merge for merge in (tuple(m.split()) if isinstance(m, str) else tuple(m) for m in model["merges"])}
+    kept = {token for token in by_rank if len(token) == 1}
+    for token in (*sorted(used), *by_rank):
+        missing = _missing(token, parts, kept) if token in parts else set()
+        if token in used or len(kept) + len(missing) <= room:
+            kept |= missing
+    merges = [list(merge) for token, merge in parts.items() if token in kept]
+    vocab = {token: place for place, token in enumerate(t for t in by_rank if t in kept)}
+    return {**model, "vocab": vocab, "merges": merges}
+
+
+def _missing(token: str, parts: dict[str, tuple[str, ...]], kept: set[str]) -> set[str]:
+    """The token and what it is merged from, without what is there."""
+    found, waiting = set[str](), [token]
+    while waiting:
+        token = waiting.pop()
+        if token not in kept and token not in found:
+            found.add(token)
+            waiting.extend(parts.get(token, ()))
+    return found
 
 
 _NO_SPACE = (

@@ -108,7 +108,7 @@ def wordpiece(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def lower_case(wordpiece: Path) -> Vocabulary:
     """All of that WordPiece's ASCII tokens, as an encoder's student has them."""
-    return Vocabulary.pruned(wordpiece, ["How many clips?"], size=10_000)
+    return Vocabulary.load(wordpiece).pruned(["How many clips?"], size=10_000)
 
 
 @pytest.fixture(scope="session")
@@ -144,4 +144,37 @@ def bert_student(encoder: Path, lower_case: Vocabulary, tmp_path_factory: pytest
     style = {"numbers": "masked", "solutions": "equation", "results": "inserted", "capitals": "marked"}
     model = models.pretrained(str(encoder), vocabulary=lower_case)
     models.save(model, folder, vocabulary=lower_case, about={"role": "unified", "style": style})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def llama_student(vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Llama of SmolLM2's form (grouped keys, tied embeddings) as a student's folder."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from socratic import models
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    form = {"intermediate_size": 48, "max_position_embeddings": LENGTH, "tie_word_embeddings": True, "initializer_range": 0.3}
+    folder = tmp_path_factory.mktemp("llama-student")
+    style = {"numbers": "references", "solutions": "equation", "results": "inserted"}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=vocabulary.size, **small, **form))
+    with torch.no_grad():  # words that are their own head would be repeated: let the layers speak louder
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight.mul_(4)
+            layer.mlp.down_proj.weight.mul_(4)
+    models.save(model, folder, vocabulary=vocabulary, about={"role": "unified", "style": style})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_student(llama_student: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with weights in eight bits."""
+    from socratic import models
+
+    folder = tmp_path_factory.mktemp("small-student")
+    models.shrink(llama_student, folder)
     return folder

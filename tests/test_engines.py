@@ -34,28 +34,35 @@ START = Trace(Problem("p", "Nora sold 48 clips in April and 20 in May. How many 
 LATER = Trace(START.problem, (Step("How many in April?", "48/2 = <<48/2=24>>24", "24"),))
 
 
-@pytest.fixture(scope="module")
-def engine(bert_student: Path) -> NumpyEngine:
-    return NumpyEngine(bert_student)
+@pytest.fixture(scope="module", params=["bert_student", "llama_student", "small_student"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    found: Path = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(scope="module")
-def torch_engine(bert_student: Path) -> TorchEngine:
-    return TorchEngine(bert_student)
+def engine(folder: Path) -> NumpyEngine:
+    return NumpyEngine(folder)
 
 
 @pytest.fixture(scope="module")
-def prompts(lower_case: Vocabulary) -> list[Prompt]:
+def torch_engine(folder: Path) -> TorchEngine:
+    return TorchEngine(folder)
+
+
+@pytest.fixture(scope="module")
+def prompts(folder: Path) -> list[Prompt]:
     """48 random ones: problems alone and with a subquestion or two, each with tokens that it must not write."""
-    draw, words = random.Random(0), range(lower_case.size - len(lower_case.ids))
+    vocabulary = Vocabulary.load(folder)
+    draw, words = random.Random(0), range(vocabulary.size - len(vocabulary.ids))
 
     def ids() -> tuple[int, ...]:
-        found = [lower_case.ids[PROBLEM], *draw.choices(words, k=draw.randint(1, 30))]
+        found = [vocabulary.ids[PROBLEM], *draw.choices(words, k=draw.randint(1, 30))]
         for _ in range(draw.randint(0, 2)):
-            found += [lower_case.ids[ASK], *draw.choices(words, k=draw.randint(1, 8)), lower_case.ids[SOLVE]]
+            found += [vocabulary.ids[ASK], *draw.choices(words, k=draw.randint(1, 8)), vocabulary.ids[SOLVE]]
         return tuple(found)
 
-    return [Prompt(ids(), frozenset(draw.sample(range(lower_case.size), draw.choice((0, 40))))) for _ in range(48)]
+    return [Prompt(ids(), frozenset(draw.sample(range(vocabulary.size), draw.choice((0, 40))))) for _ in range(48)]
 
 
 def written(
@@ -85,6 +92,24 @@ def test_it_writes_the_tokens_that_torch_writes(engine: NumpyEngine, torch_engin
 
 def test_batch_16_equals_batch_1(engine: NumpyEngine, prompts: list[Prompt]) -> None:
     assert written(engine, prompts[:16]) == [written(engine, [prompt])[0] for prompt in prompts[:16]]
+
+
+def test_what_it_recalls_of_the_last_call_changes_nothing(engine: NumpyEngine, folder: Path, prompts: list[Prompt]) -> None:
+    fresh, asked = NumpyEngine(folder), prompts[:12]
+    for round_ in range(4):
+        rows = written(engine, asked, max_tokens=5 + round_)
+        assert rows == [written(fresh, [prompt], max_tokens=5 + round_)[0] for prompt in asked]
+        others = prompts[12 + round_ : 14 + round_]  # in another order and among new ones, some gone on with, some cut short
+        asked = [Prompt((*p.ids, *row[: 1 + 2 * round_], 7), p.banned) for p, row in zip(asked, rows, strict=True)][::-1]
+        asked = [*others, *asked[2:], Prompt(asked[0].ids[:-4])]
+
+
+def test_it_recalls_what_a_prompt_shares_with_the_last_call(engine: NumpyEngine, prompts: list[Prompt]) -> None:
+    long = next(prompt for prompt in prompts if engine.vocabulary.ids[ASK] in prompt.ids)
+    row = written(engine, [prompts[0], long], max_tokens=4)[1]
+    assert engine._laid_out([(*long.ids, *row[:3], 7)], 1).recalled == len(long.ids) + 3
+    assert engine._laid_out([long.ids], 1).recalled == len(long.ids) - 1
+    assert engine._laid_out([(8, 9)], 1).recalled == 0
 
 
 def test_samples_are_as_frequent_as_torch_finds_them_likely(engine: NumpyEngine, torch_engine: TorchEngine) -> None:

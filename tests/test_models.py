@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from transformers import BertModel, OPTConfig, OPTForCausalLM
 from socratic import models
 from socratic.config import Lora
 from socratic.errors import ModelError
+from socratic.folders import weights_file
 from socratic.prefix_lm import PrefixLM
 from socratic.schema import Trace
 from socratic.transcript import ASK, DONE, END, EQUALS, MARKS, PROBLEM, SOLVE, Numbers, Style, render
@@ -313,15 +315,15 @@ def test_encoder_with_weights_missing_is_refused(encoder: Path, lower_case: Voca
 
 
 def test_encoder_that_is_not_installed_names_the_package(monkeypatch: pytest.MonkeyPatch, no_network: None) -> None:
-    monkeypatch.setattr(models, "MINILM_PACKAGE", "no_such_package")
-    with pytest.raises(ModelError, match="not installed") as caught:
-        models.locate(models.MINILM)
-    assert "pip install" in caught.value.hint
+    monkeypatch.setitem(models.CARRIED, "minilm", ("no_such_package", "model", "pip install it"))
+    with pytest.raises(ModelError, match=r"no_such_package.*not installed") as caught:
+        models.locate("minilm")
+    assert caught.value.hint == "pip install it"
 
 
 def test_installed_encoder_is_found_without_the_network(no_network: None) -> None:
-    pytest.importorskip(models.MINILM_PACKAGE, reason="the package with MiniLM is not installed")
-    config = json.loads((models.locate(models.MINILM) / "config.json").read_text())
+    pytest.importorskip(models.CARRIED["minilm"][0], reason="the package with MiniLM is not installed")
+    config = json.loads((models.locate("minilm") / "config.json").read_text())
     assert (config["model_type"], config["hidden_size"]) == ("bert", 384)
 
 
@@ -383,3 +385,50 @@ def test_model_without_gpt2_s_matrices_is_refused_adapters(vocabulary: Vocabular
     with pytest.raises(ModelError, match="OPTForCausalLM") as caught:
         models.with_adapters(OPTForCausalLM(small), Lora(), vocabulary=vocabulary)
     assert "lora" in caught.value.hint
+
+
+# Llamas
+
+
+def logits(model: Any, ids: list[int]) -> torch.Tensor:
+    with torch.inference_mode():
+        found: torch.Tensor = model.eval()(input_ids=torch.tensor([ids])).logits[0]
+    return found
+
+
+def test_a_decoder_s_student_finds_its_own_tokens_as_likely_as_it_did(llama_student: Path, vocabulary: Vocabulary) -> None:
+    decoder = models.pretrained(str(llama_student), vocabulary=vocabulary)
+    cut = vocabulary.pruned([" How many clips?"], size=0)
+    student = models.from_decoder(decoder, vocabulary, cut)
+    own = [i for i, token in enumerate(cut.tokens) if i not in cut.marks]
+    theirs = [vocabulary.tokens.index(cut.tokens[i]) for i in own]
+    assert cut.size < vocabulary.size
+    assert student.config.vocab_size == cut.size
+    torch.testing.assert_close(logits(student, own)[:, own], logits(decoder, theirs)[:, theirs])
+
+
+def test_a_shrunk_student_is_nearly_the_same_and_half_as_large(
+    llama_student: Path, small_student: Path, vocabulary: Vocabulary
+) -> None:
+    large, small = (models.pretrained(str(folder), vocabulary=vocabulary) for folder in (llama_student, small_student))
+    found, expected = (logits(model, list(range(40))) for model in (small, large))
+    assert not torch.equal(found, expected)
+    assert torch.corrcoef(torch.stack([found.flatten(), expected.flatten()]))[0, 1] > 0.99
+    sizes = [weights_file(folder).stat().st_size for folder in (small_student, llama_student)]
+    assert sizes[0] < 0.7 * sizes[1]
+
+
+def test_shrinking_what_is_no_student_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model.safetensors"):
+        models.shrink(tmp_path, tmp_path / "small")
+    assert not (tmp_path / "small").exists()
+
+
+def test_installed_decoder_reads_its_own_words(no_network: None) -> None:
+    if not all(map(find_spec, (models.CARRIED["smollm2"][0], "gguf"))):
+        pytest.skip("the package with SmolLM2, or gguf, which reads its file, is not installed")
+    text = " Nora had 48 clips and sold 5. How many clips are left?"
+    vocabulary = models.pretrained_vocabulary("smollm2", texts=[text], size=2000)
+    assert vocabulary.size == 2000
+    assert vocabulary.decode(vocabulary.encode([text])) == [text]
+    assert [vocabulary.tokens[i] for i in vocabulary.encode([" 48 clips"])] == ["\u0120", "4", "8", "\u0120clips"]

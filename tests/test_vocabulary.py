@@ -149,14 +149,14 @@ def test_a_folder_without_a_readable_vocabulary_is_an_error_with_a_way_on(tmp_pa
 @pytest.fixture(scope="module")
 def least(wordpiece: Path) -> Vocabulary:
     """What stays when no text uses anything."""
-    return Vocabulary.pruned(wordpiece, [], size=0)
+    return Vocabulary.load(wordpiece).pruned([], size=0)
 
 
 def test_cut_vocabulary_keeps_what_the_texts_use_and_little_else(wordpiece: Path) -> None:
     whole = Tokenizer.from_file(str(wordpiece / "tokenizer.json"))
     texts = ["How many clips cost \u00a3300?", "Nora\u2019s may", "x" * 20 + "s"]
     used = {token for text in texts for token in whole.encode(text, add_special_tokens=False).tokens if token != "[PAD]"}
-    cut = Vocabulary.pruned(wordpiece, iter(texts), size=0)
+    cut = Vocabulary.load(wordpiece).pruned(iter(texts), size=0)
     kept = {*cut.tokens} - {mark.name for mark in MARKS}
     assert used <= kept
     assert all(len(token.removeprefix("##")) == 1 for token in kept - used - {"[PAD]", "[UNK]"})
@@ -167,11 +167,11 @@ def test_cut_vocabulary_keeps_what_the_texts_use_and_little_else(wordpiece: Path
 
 def test_cut_vocabulary_has_the_size_asked_for_and_the_more_frequent_tokens(wordpiece: Path) -> None:
     whole = Tokenizer.from_file(str(wordpiece / "tokenizer.json")).get_vocab()
-    full = Vocabulary.pruned(wordpiece, ["clips"], size=10_000)
-    least = Vocabulary.pruned(wordpiece, ["clips"], size=0)
+    full = Vocabulary.load(wordpiece).pruned(["clips"], size=10_000)
+    least = Vocabulary.load(wordpiece).pruned(["clips"], size=0)
     assert least.size < full.size < len(whole) + len(MARKS), "unused places and other scripts stay out"
     for size in range(least.size, full.size + 1, 7):
-        cut = Vocabulary.pruned(wordpiece, ["clips"], size=size)
+        cut = Vocabulary.load(wordpiece).pruned(["clips"], size=size)
         assert cut.size == len(cut.tokens) == size
         assert sorted(cut.tokenizer.get_vocab().values()) == list(range(size))
         more = [token for token in cut.tokens if token not in least.tokens]
@@ -228,7 +228,7 @@ def test_text_that_looks_like_a_mark_stays_text_in_a_cut_vocabulary_too(lower_ca
     ids=str,
 )
 def test_ordinary_subquestions_come_back_from_a_cut_vocabulary(wordpiece: Path, pieces: list[Piece]) -> None:
-    cut = Vocabulary.pruned(wordpiece, [piece for piece in pieces if isinstance(piece, str)], size=0)
+    cut = Vocabulary.load(wordpiece).pruned([piece for piece in pieces if isinstance(piece, str)], size=0)
     assert cut.decode(cut.encode(pieces)) == pieces
 
 

@@ -1,129 +1,122 @@
-"""The numpy engine: runs a `PrefixLM` without torch.
+"""The numpy engine: runs prefix LMs and Llamas without torch.
 
-In: a student folder with safetensors. Out: completions. CTranslate2 reads a prompt from left to right only, and a prefix LM
-reads the problem in both directions; at this size numpy's matrix products are as fast as anything. Prompts of one call run
-as one batch, padded on the left, with keys and values kept. Knows nothing of training.
+In: a student folder with safetensors, fp16 or int8. Out: completions. At these sizes numpy's matrix products are as fast as
+anything. Prompts of one call run as one batch, padded on the left, with keys and values kept; what a prompt has in common
+with one of the last call's rows is taken from there, since each round of the lockstep loop goes on from the one before.
+Knows nothing of training.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from socratic.engines import Prompt
+from socratic.engines.llama import LlamaNetwork
+from socratic.engines.networks import UNSEEN, Cache, Flags, Floats, Ids, Network
+from socratic.engines.prefix import PrefixNetwork
 from socratic.errors import ModelError
+from socratic.folders import weights_file
+from socratic.quantized import dequantize
 from socratic.schema import Decoding
 from socratic.vocabulary import Vocabulary
 
-Floats = NDArray[np.float32]
-UNSEEN = np.float32(-1e9)
+NETWORKS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Floats]], Network]] = {  # by config.json's model_type
+    "prefix_lm": PrefixNetwork,
+    "llama": LlamaNetwork,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class _Affine:
-    """A weight (in, out) and its bias, or a norm's scale and shift."""
+class _Past:
+    """What a call has computed: each row's ids, the columns they stand in, and every layer's keys and values."""
 
-    weight: Floats
-    bias: Floats
+    rows: list[tuple[int, ...]]
+    columns: list[Ids]
+    caches: list[Cache]
 
-    def __call__(self, x: Floats) -> Floats:
-        out: Floats = x @ self.weight + self.bias
-        return out
-
-    def norm(self, x: Floats, epsilon: float) -> Floats:
-        """Layer norm over the last axis."""
-        centred = x - x.mean(-1, keepdims=True)
-        scale: Floats = np.sqrt(np.square(centred).mean(-1, keepdims=True) + np.float32(epsilon))
-        out: Floats = centred / scale * self.weight + self.bias
-        return out
-
-
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    """One of BERT's: attention and its norm, the two halves of the MLP and their norm."""
-
-    attend: _Affine  # query, key and value beside each other
-    attended: _Affine
-    attended_norm: _Affine
-    up: _Affine
-    down: _Affine
-    norm: _Affine
+    def best(self, prompt: Sequence[int]) -> tuple[int, int]:
+        """The row that begins most like a prompt, and how many ids they share; the last id of a prompt is always new."""
+        shared = [_shared(row, prompt[:-1]) for row in self.rows]
+        row = max(range(len(shared)), key=shared.__getitem__, default=0)
+        return row, shared[row] if shared else 0
 
 
 @dataclass(slots=True)
-class _Cache:
-    """Keys and values of one layer, (B, heads, room, size); `filled` columns of them are in use."""
+class _Batch:
+    """Prompts laid out as (B, T): what is recalled, ending at column `recalled`, and what is new, ending at the last."""
 
-    keys: Floats
-    values: Floats
-    filled: int = 0
-
-    def add(self, keys: Floats, values: Floats) -> tuple[Floats, Floats]:
-        """Append columns and return all that are in use."""
-        end = self.filled + keys.shape[2]
-        self.keys[:, :, self.filled : end], self.values[:, :, self.filled : end] = keys, values
-        self.filled = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
+    ids: Ids
+    real: Flags
+    recalled: int
+    caches: list[Cache]
 
 
 class NumpyEngine:
-    """A prefix LM over one student's folder."""
+    """A network over one student's folder."""
 
     def __init__(self, folder: Path) -> None:
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            stored = load_file(folder / "model.safetensors")
-            weights = {name.removeprefix("bert."): array.astype(np.float32) for name, array in stored.items()}
-            self.heads, self.epsilon = int(config["num_attention_heads"]), float(config["layer_norm_eps"])
-            self.context, self.ask_id = int(config["max_position_embeddings"]), int(config["ask_id"])
-            self.words = weights["embeddings.word_embeddings.weight"]
-            self.places = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
-            self.norm = _affine(weights, "embeddings.LayerNorm")
-            self.layers = [_layer(weights, f"encoder.layer.{i}") for i in range(int(config["num_hidden_layers"]))]
+            self.network = NETWORKS[config["model_type"]](config, dequantize(load_file(weights_file(folder))))
             self.vocabulary = Vocabulary.load(folder)
-            if (config["hidden_act"], self.vocabulary.size) != ("gelu_pytorch_tanh", len(self.words)):
-                raise ValueError("weights, tokenizer.json and config.json do not belong together")
+            if self.vocabulary.size != len(self.network.words):
+                raise ValueError("weights and tokenizer.json do not belong together")
         except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
             raise ModelError(f"{folder} cannot be loaded ({error})", hint="train the student again, or fetch it anew") from error
+        self.context = self.network.context
+        self._past = _Past([], [], [])
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
     ) -> list[list[int]]:
         """See `Engine.complete`."""
-        width = max(len(prompt.ids) for prompt in prompts)
-        ids = np.array([[0] * (width - len(p.ids)) + list(p.ids) for p in prompts])  # (B, T)
-        real = np.array([[False] * (width - len(p.ids)) + [True] * len(p.ids) for p in prompts])
-        forbidden = np.zeros((len(prompts), len(self.words)), dtype=bool)
+        batch = self._laid_out([prompt.ids for prompt in prompts], max_tokens)
+        forbidden = np.zeros((len(prompts), len(self.network.words)), dtype=bool)
         for row, prompt in enumerate(prompts):
             forbidden[row, sorted(prompt.banned)] = True
         rng = np.random.default_rng(decoding.seed)
-        return self._written(ids, real, forbidden, stop, max_tokens, decoding.temperature, rng)
 
-    def _written(
-        self,
-        ids: NDArray[np.int_],
-        real: NDArray[np.bool_],
-        forbidden: NDArray[np.bool_],
-        stop: frozenset[int],
-        max_tokens: int,
-        temperature: float,
-        rng: np.random.Generator,
-    ) -> list[list[int]]:
-        """Tokens after each row, greedy or sampled, until every row has stopped."""
-        positions = np.maximum(real.cumsum(1) - 1, 0)
-        caches = [self._cache(len(ids), ids.shape[1] + max_tokens) for _ in self.layers]
-        hidden = self._run(ids, positions, _visible(ids, real, self.ask_id), caches)
-        rows: list[list[int]] = [[] for _ in ids]
+        def choose(hidden: Floats) -> Ids:
+            return _choose(np.where(forbidden, UNSEEN, hidden @ self.network.words.T), decoding.temperature, rng)
+
+        written = self._written(batch, choose, stop, max_tokens)
+        self._past = _past(batch, [prompt.ids for prompt in prompts], written)
+        return written
+
+    def _laid_out(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> _Batch:
+        """The prompts with what is known of them in its place."""
+        found = [self._past.best(prompt) for prompt in prompts]
+        known = [self.network.reusable(prompt, shared) for prompt, (_, shared) in zip(prompts, found, strict=True)]
+        recalled = max(known)
+        width = recalled + max(len(prompt) - kept for prompt, kept in zip(prompts, known, strict=True))
+        ids, real = np.zeros((len(prompts), width), dtype=int), np.zeros((len(prompts), width), dtype=bool)
+        layers, heads, size = self.network.cached
+        caches = [Cache.empty(len(prompts), heads, width + max_tokens, size) for _ in range(layers)]
+        for row, (prompt, kept, (old, _)) in enumerate(zip(prompts, known, found, strict=True)):
+            columns = np.r_[recalled - kept : recalled, width - len(prompt) + kept : width]
+            ids[row, columns], real[row, columns] = prompt, True
+            for cache, past in zip(caches, self._past.caches, strict=False) if kept else ():
+                cache.copy(row, past, old, self._past.columns[old][:kept], end=recalled)
+        for cache in caches:
+            cache.filled = recalled
+        return _Batch(ids, real, recalled, caches)
+
+    def _written(self, batch: _Batch, choose: Callable[[Floats], Ids], stop: frozenset[int], max_tokens: int) -> list[list[int]]:
+        """Tokens after each row, until every row has stopped."""
+        positions, new, real = np.maximum(batch.real.cumsum(1) - 1, 0), slice(batch.recalled, None), batch.real
+        seen = self.network.sees(batch.ids, real)[:, new]
+        hidden = self.network.run(batch.ids[:, new], positions[:, new], seen, batch.caches)
+        rows: list[list[int]] = [[] for _ in batch.ids]
         for _ in range(max_tokens):
-            logits = np.where(forbidden, UNSEEN, hidden[:, -1] @ self.words.T)
-            chosen = _choose(logits, temperature, rng)
+            chosen = choose(hidden[:, -1])
             for row, token in zip(rows, chosen, strict=True):
                 if not row or row[-1] not in stop:
                     row.append(int(token))
@@ -131,66 +124,26 @@ class NumpyEngine:
                 break
             real = np.concatenate([real, np.ones((len(real), 1), dtype=bool)], 1)
             positions = positions[:, -1:] + 1
-            hidden = self._run(chosen[:, None], positions, real[:, None, :], caches)
+            hidden = self.network.run(chosen[:, None], positions, real[:, None, :], batch.caches)
         return rows
 
-    def _cache(self, rows: int, room: int) -> _Cache:
-        shape = (rows, self.heads, room, self.words.shape[1] // self.heads)
-        return _Cache(np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32))
 
-    def _run(self, ids: NDArray[np.int_], positions: NDArray[np.int_], seen: NDArray[np.bool_], caches: list[_Cache]) -> Floats:
-        """Hidden states (B, T, D) of ids (B, T); `seen` (B, T, all columns so far) says who sees whom."""
-        x = self.norm.norm(self.words[ids] + self.places[positions], self.epsilon)
-        bias = np.where(seen, np.float32(0), UNSEEN)[:, None]  # (B, 1, T, columns)
-        for layer, cache in zip(self.layers, caches, strict=True):
-            x = layer.attended_norm.norm(x + layer.attended(self._attention(layer.attend(x), bias, cache)), self.epsilon)
-            x = layer.norm.norm(x + layer.down(_gelu(layer.up(x))), self.epsilon)
-        return x
-
-    def _attention(self, projected: Floats, bias: Floats, cache: _Cache) -> Floats:
-        """Scaled dot-product attention of (B, T, 3 D) over all columns so far: (B, T, D)."""
-        rows, length, triple = projected.shape
-        parts = projected.reshape(rows, length, 3, self.heads, -1).transpose(2, 0, 3, 1, 4)  # (3, B, heads, T, size)
-        keys, values = cache.add(parts[1], parts[2])
-        scores = parts[0] @ keys.swapaxes(2, 3) / np.float32(np.sqrt(parts.shape[-1])) + bias
-        scores = np.exp(scores - scores.max(-1, keepdims=True))
-        mixed: Floats = (scores / scores.sum(-1, keepdims=True)) @ values
-        return mixed.transpose(0, 2, 1, 3).reshape(rows, length, triple // 3)
+def _past(batch: _Batch, prompts: Sequence[tuple[int, ...]], written: Sequence[Sequence[int]]) -> _Past:
+    """What the next call may take over: all but the last token written, which was not run."""
+    width, rows, columns = batch.ids.shape[1], list[tuple[int, ...]](), list[Ids]()
+    for real, prompt, new in zip(batch.real, prompts, written, strict=True):
+        rows.append((*prompt, *new[:-1]))
+        columns.append(np.r_[np.flatnonzero(real), width : width + len(new) - 1])
+    return _Past(rows, columns, batch.caches)
 
 
-def _affine(weights: dict[str, Floats], *names: str) -> _Affine:
-    """One or several of torch's linear maps beside each other, transposed; a norm as it is."""
-    stacked = np.concatenate([weights[f"{name}.weight"] for name in names])
-    return _Affine(np.ascontiguousarray(stacked.T), np.concatenate([weights[f"{name}.bias"] for name in names]))
+def _shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many ids two rows have in common at their start."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _layer(weights: dict[str, Floats], at: str) -> _Layer:
-    return _Layer(
-        _affine(weights, *(f"{at}.attention.self.{name}" for name in ("query", "key", "value"))),
-        _affine(weights, f"{at}.attention.output.dense"),
-        _affine(weights, f"{at}.attention.output.LayerNorm"),
-        _affine(weights, f"{at}.intermediate.dense"),
-        _affine(weights, f"{at}.output.dense"),
-        _affine(weights, f"{at}.output.LayerNorm"),
-    )
-
-
-def _visible(ids: NDArray[np.int_], real: NDArray[np.bool_], ask_id: int) -> NDArray[np.bool_]:
-    """Who sees whom, (B, T, T), as `prefix_lm.visible`; padding, whose id may be any, is seen by nobody."""
-    reads = ((ids == ask_id) & real).cumsum(1) == 0
-    earlier = np.tri(ids.shape[1], dtype=bool)
-    seen: NDArray[np.bool_] = (earlier | (reads[:, :, None] & reads[:, None, :])) & real[:, None, :]
-    return seen
-
-
-def _gelu(x: Floats) -> Floats:
-    """The tanh form, as the students are trained with."""
-    out: Floats = np.float32(0.5) * x * (1 + np.tanh(np.float32(0.7978845608) * (x + np.float32(0.044715) * x * x * x)))
-    return out
-
-
-def _choose(logits: Floats, temperature: float, rng: np.random.Generator) -> NDArray[np.int_]:
+def _choose(logits: Floats, temperature: float, rng: np.random.Generator) -> Ids:
     """The likeliest token of each row, or a sampled one (by Gumbel noise: the same as from the softmax)."""
     noisy = logits / np.float32(temperature) + rng.gumbel(size=logits.shape) if temperature else logits
-    chosen: NDArray[np.int_] = noisy.argmax(-1)
+    chosen: Ids = noisy.argmax(-1)
     return chosen
