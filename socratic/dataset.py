@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from socratic.errors import DataError
 from socratic.schema import Trace, Training
-from socratic.transcript import Results, Role, Style, render
+from socratic.transcript import Results, Role, Style, lesson
 from socratic.vocabulary import Vocabulary
 
 IGNORED = -100  # torch's label for "no loss here"
@@ -33,8 +33,12 @@ def written_by(training: Training, style: Style) -> frozenset[Role]:
         Training.DECOMPOSER: {Role.DECOMPOSER},
         Training.SOLVER: {Role.SOLVER},
         Training.UNIFIED: {Role.DECOMPOSER, Role.SOLVER},
+        Training.QUESTIONS: {Role.DECOMPOSER},
+        Training.COT: {Role.SOLVER},
+        Training.ANSWER: {Role.SOLVER},
+        Training.PLANNER: {Role.GUIDE},
     }[training]
-    learns_results = style.results is Results.LEARNED and training is not Training.DECOMPOSER
+    learns_results = style.results is Results.LEARNED and Role.SOLVER in roles
     return frozenset(roles | ({Role.CALCULATOR} if learns_results else set()))
 
 
@@ -51,7 +55,7 @@ def examples(traces: Iterable[Trace], vocabulary: Vocabulary, style: Style, trai
     roles = written_by(training, style)
     stream = iter(traces)
     while chunk := list(islice(stream, CHUNK)):
-        rendered = [render(trace, style) for trace in chunk]
+        rendered = [lesson(trace, style, training) for trace in chunk]
         encoded = iter(vocabulary.encode_all([segment.pieces for segments in rendered for segment in segments]))
         for segments in rendered:
             parts = [(next(encoded), segment.role in roles) for segment in segments]

@@ -10,22 +10,25 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from socratic import benchmarks, curriculum
-from socratic.answers import same_answer
-from socratic.arithmetic import Known, check_solution, number_text
+from socratic import benchmarks, curriculum, filters
+from socratic.answers import normal_answer, same_answer
+from socratic.arithmetic import Known, check_solution, equations, number_text
 from socratic.config import DataSource, TrainConfig
 from socratic.errors import DataError
 from socratic.leakage import Guard, LeakReport, Likeness, load_guard, set_name
 from socratic.resample import Plan, align
-from socratic.schema import Badge, BrokenLine, Ended, Problem, Step, Trace, Training, badge, read_jsonl
+from socratic.schema import Badge, Ended, Problem, Step, Trace, Training, badge
 from socratic.transcript import Solutions, Style
 
 TEST_WORDS = frozenset({"test", "dev", "all"})  # in a dataset's or split's name; SVAMP's "all" holds its test problems
+
+
+ASKING = frozenset({Training.DECOMPOSER, Training.QUESTIONS, Training.UNIFIED})  # who writes subquestions
 
 
 class Refused(StrEnum):
@@ -38,6 +41,7 @@ class Refused(StrEnum):
     NO_STEP = "no step that computes"
     NO_QUESTION = "a step without a subquestion"
     WRONG_ANSWER = "last result is not the answer"
+    NO_ANSWER = "no answer that could be compared"
     LEAK = "like a test problem"
     STEPS = "fewer or more steps than the source asks for"
 
@@ -57,7 +61,7 @@ def training_mix(settings: TrainConfig, style: Style, training: Training, *, dat
     guard = load_guard(data, settings.test_sets)
     mix = Mix([], Counter(), Counter(), LeakReport.of(guard))
     for source in settings.data:
-        looks = random.Random(source.seed)
+        looks, start = random.Random(source.seed), len(mix.traces)
         for trace in _read(source, data):
             kept = _wanted(trainable(trace, style, training), source)
             if isinstance(kept, Trace) and _leaks(kept.problem, guard, mix.leaks, allowed=settings.leakage == "allow"):
@@ -73,8 +77,18 @@ def training_mix(settings: TrainConfig, style: Style, training: Training, *, dat
                 else:
                     mix.used[f"{copy.problem.dataset} resampled"] += 1
                     mix.traces.append(copy)
+        if source.visits:
+            _balance(mix, start, source)
     _put_in_order(mix, settings)
     return mix
+
+
+def _balance(mix: Mix, start: int, source: DataSource) -> None:
+    """Put visits in the place of a source's traces, which are those from `start`."""
+    found = mix.traces[start:]
+    mix.traces[start:] = filters.balanced(found, source.visits, source.seed)
+    mix.used.subtract(trace.problem.dataset for trace in found)
+    mix.used.update(trace.problem.dataset for trace in mix.traces[start:])
 
 
 def _put_in_order(mix: Mix, settings: TrainConfig) -> None:
@@ -130,20 +144,12 @@ def _read(source: DataSource, data: Path | None) -> Iterator[Trace]:
         traces = iter(benchmarks.traces(source.benchmark, "train", data=data))
     else:
         assert source.traces is not None  # config: exactly one of three
-        traces = _stored(source.traces)
+        samples = filters.read(source.traces)
+        kept = filters.select(samples, source.filter, seed=source.seed) if source.filter else samples
+        traces = (sample.trace for sample in kept)
     for trace in traces:
         _refuse_test(trace.problem)
         yield trace
-
-
-def _stored(path: Path) -> Iterator[Trace]:
-    for where, line in read_jsonl(path):
-        if isinstance(line, BrokenLine):
-            raise DataError(f"{line.where}: {line.reason}", hint="training traces must be whole; mend or remove the line")
-        try:
-            yield Trace.from_dict(line)
-        except DataError as error:
-            raise DataError(f"{where}: {error}") from error
 
 
 def _refuse_test(problem: Problem) -> None:
@@ -155,30 +161,60 @@ def _refuse_test(problem: Problem) -> None:
 
 
 def trainable(trace: Trace, style: Style, training: Training) -> Trace | Refused:
-    """The trace as a student learns it, or why not. Equation students skip the steps that compute nothing.
+    """The trace as a student learns it, or why not.
 
-    A solver can do without subquestions, which SVAMP and MAWPS lack but for the last; who writes them can't.
+    A solver can do without subquestions, which SVAMP and MAWPS lack but for the last; who writes them can't. To who writes
+    the answer alone, the steps don't matter.
     """
     if trace.ended is not Ended.DONE:
         return Refused.UNFINISHED
     if trace.problem.dataset in benchmarks.names() and benchmarks.is_validation(trace.problem):
         return Refused.VALIDATION
-    known, steps = Known.of(trace.problem.question), list[Step]()
+    if training is Training.ANSWER:
+        return _answered(trace)
+    known = Known.of(trace.problem.question)
     for step in trace.steps:
         checks, known = check_solution(step.solution, known)
         if checks and badge(checks) in (Badge.WRONG, Badge.UNCHECKABLE):
             return Refused.WRONG_STEP
         if badge(checks) is Badge.UNGROUNDED and trace.source.kind == "curriculum":
             return Refused.UNGROUNDED  # halves, mostly: the families can always draw a problem that can be learned
-        if checks or style.solutions is Solutions.SENTENCE:
-            steps.append(step)
-    if not steps:
+    learned = as_learned(trace, style)
+    if not learned.steps:
         return Refused.NO_STEP
-    if training is not Training.SOLVER and not all(step.question.strip() for step in steps):
+    if training in ASKING and not all(step.question.strip() for step in learned.steps):
         return Refused.NO_QUESTION
-    if trace.answer is not None and not _is_answer(known, steps[-1], trace.answer):
+    if trace.answer is not None and not _is_answer(known, learned.steps[-1], trace.answer):
         return Refused.WRONG_ANSWER
-    return Trace(trace.problem, tuple(steps), trace.answer, trace.ended, trace.source)
+    return learned
+
+
+def as_learned(trace: Trace, style: Style) -> Trace:
+    """The trace with the steps that a student of this style writes.
+
+    Sentence students skip empty solutions. Equation students skip what computes nothing, such as `<<2=2>>`, save where it
+    states the last result.
+    """
+    if style.solutions is Solutions.SENTENCE:
+        return replace(trace, steps=tuple(step for step in trace.steps if step.solution.strip()))
+    stating = [step for step in trace.steps if equations(step.solution)]
+    computing = [step for step in stating if any(_OPERATOR.search(text) for text, _ in equations(step.solution))]
+    is_whole = bool(computing) and _last_result(computing) == _last_result(stating)
+    return replace(trace, steps=tuple(computing if is_whole else stating))
+
+
+_OPERATOR = re.compile(r"[\d.%)]\s*[-+*/]|ceil|floor")
+
+
+def _last_result(steps: Sequence[Step]) -> str:
+    return equations(steps[-1].solution)[-1][1]
+
+
+def _answered(trace: Trace) -> Trace | Refused:
+    try:
+        return replace(trace, answer=normal_answer(trace.problem.answer or trace.answer or ""))
+    except DataError:
+        return Refused.NO_ANSWER
 
 
 def _is_answer(known: Known, last: Step, answer: str) -> bool:

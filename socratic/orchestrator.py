@@ -9,13 +9,14 @@ first: one problem is a batch of one. Knows nothing of models, tokens or files; 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
-from socratic.answers import same_answer
+from socratic.answers import Kind, lenient, normal_number, same_answer
 from socratic.arithmetic import Known, check_solution, find_numbers, number_text
 from socratic.confidence import Calibration, Confidence, Features, confide, is_sound, is_verified, load
 from socratic.errors import DataError, UsageError
@@ -156,9 +157,8 @@ class Orchestrator:
         asked = self.decomposer.ask([traces[place] for place in live], decoding) if live else []
         questions: dict[int, str] = {}
         for place, question in zip(live, asked, strict=True):
-            stop = _stop(traces[place], question)
-            if isinstance(question, Ended) or stop:
-                traces[place] = _end(traces[place], stop or Ended.NO_ANSWER)
+            if isinstance(question, Ended):
+                traces[place] = _end(traces[place], question)
             else:
                 questions[place] = question
         self._answer(traces, questions, decoding)
@@ -169,8 +169,8 @@ class Orchestrator:
             return
         solutions = self.solver.solve([traces[place] for place in questions], list(questions.values()), decoding)
         for (place, question), solution in zip(questions.items(), solutions, strict=True):
-            if isinstance(solution, Ended):
-                traces[place] = _end(traces[place], solution)
+            if isinstance(solution, Ended) or _is_repeated(traces[place], question, solution):
+                traces[place] = _end(traces[place], solution if isinstance(solution, Ended) else Ended.REPEATED)
             else:
                 traces[place] = _with_step(traces[place], question, solution)
 
@@ -197,12 +197,9 @@ def as_problem(question: str | Problem) -> Problem:
     return problem
 
 
-def _stop(trace: Trace, question: str | Ended) -> Ended | None:
-    """Why a trace ends instead of taking this subquestion, or None."""
-    if isinstance(question, Ended):
-        return question
-    asked = {_bare(step.question) for step in trace.steps}
-    return Ended.REPEATED if _bare(question) in asked else None
+def _is_repeated(trace: Trace, question: str, solution: str) -> bool:
+    """Whether a step stands there already. The same subquestion alone may: a sixth of GSM8K's solutions ask one twice."""
+    return any((_bare(step.question), step.solution) == (_bare(question), solution) for step in trace.steps)
 
 
 def _bare(text: str) -> str:
@@ -211,27 +208,34 @@ def _bare(text: str) -> str:
 
 def _end(trace: Trace, why: Ended) -> Trace:
     """The last step's answer is the trace's; a trace without steps has none, however it ended."""
-    answer = trace.steps[-1].answer if trace.steps else None
+    answer = (trace.steps[-1].answer or None) if trace.steps else None
     if why is Ended.DONE and answer is None:
         why = Ended.NO_ANSWER
     return replace(trace, ended=why, answer=None if why is Ended.NO_ANSWER else answer)
 
 
 def _with_step(trace: Trace, question: str, solution: str) -> Trace:
-    """The trace with one more step, checked; without any answer in the solution it ends."""
+    """The trace with one more step, checked; where the solution has neither an answer nor words it ends."""
     known = Known.of(trace.problem.question)
     for step in trace.steps:
         _, known = check_solution(step.solution, known)
     checks, _ = check_solution(solution, known)
-    answer = checks[-1].stated if checks else _last_number(solution)
+    answer = checks[-1].stated if checks else _said(solution)
     step = Step(question, solution, answer, checks)
     longer = replace(trace, steps=(*trace.steps, step))
-    return longer if answer else _end(longer, Ended.NO_ANSWER)
+    return longer if answer or _STATEMENT.search(solution) else _end(longer, Ended.NO_ANSWER)
 
 
-def _last_number(solution: str) -> str:
+_STATEMENT = re.compile(r"[^\W\d_] [^\W\d_]")  # two words: a fact that computes nothing, on the way to a yes or no
+
+
+def _said(solution: str) -> str:
+    """What a solution without equations answers: it is a number as a whole, or its last number, or a yes or no after that."""
+    if whole := normal_number(solution):
+        return whole
     numbers = find_numbers(solution)
-    return number_text(numbers[-1].value) if numbers else ""
+    rest = solution[numbers[-1].end :] if numbers else solution
+    return lenient(rest, Kind.YES_NO) or (number_text(numbers[-1].value) if numbers else "")
 
 
 def count(sampled: Sequence[Trace], calibration: Calibration | None = None) -> Vote:

@@ -1,8 +1,9 @@
 """Decomposer and solver: an engine that speaks the transcript, with the calculator in the loop.
 
 In: unfinished traces. Out: the next subquestion or why there is none; a solution whose equations hold the calculator's
-results, `<<48/2=24>>24`. They fit the orchestrator's two protocols by shape. Knows nothing of loops over steps,
-benchmarks or training.
+results, `<<48/2=24>>24`. They fit the orchestrator's two protocols by shape, and so do the students of other methods: who
+asks nothing, who asks without reading solutions, who writes the answer alone. Guided students are told a plan, by a
+`Planner` or by whoever else fits `Guides`. Knows nothing of loops over steps, benchmarks or training.
 """
 
 from __future__ import annotations
@@ -10,35 +11,49 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from socratic import transcript
 from socratic.arithmetic import Known, calculate, check_solution, number_value
 from socratic.engines import Engine, Prompt
 from socratic.errors import ExpressionError, UsageError
 from socratic.folders import StudentFolder, find_pair
-from socratic.schema import Decoding, Ended, Trace
-from socratic.transcript import ASK, DONE, END, EQUALS, MARKS, RESULTS, SOLVE, Mark, Piece, Solutions, Style
+from socratic.schema import Decoding, Ended, Problem, Trace
+from socratic.transcript import ASK, DONE, END, EQUALS, MARKS, RESULTS, SOLVE, Guidance, Mark, Piece, Segment, Solutions, Style
 
 QUESTION_TOKENS = 40  # at most, of a subquestion
-SOLUTION_TOKENS = {Solutions.EQUATION: 24, Solutions.SENTENCE: 64}  # at most, up to the next equals mark
-EQUATIONS = 6  # at most, of one solution
+PLAN_TOKENS = 96
+ANSWER_TOKENS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long one solution may be: tokens up to the next equals mark, how many must fit, and equations."""
+
+    tokens: int
+    least: int
+    equations: int
+
+
+LIMITS = {Solutions.EQUATION: Limits(24, 24, 6), Solutions.SENTENCE: Limits(128, 64, 6)}  # of StrategyQA's, 2 % exceed 64
+WHOLE = {Solutions.EQUATION: Limits(128, 24, 24), Solutions.SENTENCE: Limits(192, 24, 24)}  # of all steps in one
 
 
 def load_pair(name: str = "default", *, engine: str = "light") -> tuple[Decomposer, Solver]:
     """Two students from a folder (see folders). Raises ModelError."""
     asks, solves = find_pair(name)
-    asking = _engine(asks, engine)
-    solving = asking if solves == asks else _engine(solves, engine)
+    asking = open_engine(asks, engine)
+    solving = asking if solves == asks else open_engine(solves, engine)
     return Decomposer(asking, asks.style), Solver(solving, solves.style)
 
 
-def _engine(folder: StudentFolder, kind: str) -> Engine:
+def open_engine(folder: StudentFolder, kind: str) -> Engine:
     """The engine for a folder; "light" is whichever runs it without torch, where one does."""
     if kind == "light" and folder.ct2.is_dir():
         from socratic.engines.ct2 import Ct2Engine
 
         return Ct2Engine(folder.path)
-    if kind == "light" and folder.architecture == "prefix_lm":
+    if kind == "light" and folder.architecture in ("prefix_lm", "llama"):
         from socratic.engines.numpy import NumpyEngine
 
         return NumpyEngine(folder.path)
@@ -49,26 +64,68 @@ def _engine(folder: StudentFolder, kind: str) -> Engine:
     return TorchEngine(folder.path)
 
 
-class Decomposer:
-    """Asks the next subquestion."""
+class Guides(Protocol):
+    """Where a guided student's plans come from."""
+
+    def guides(self, problems: Sequence[Problem], style: Style) -> list[tuple[Piece, ...]]:
+        """For each problem what transcript.guide tells of its solution, in this style."""
+        ...
+
+
+class Planner:
+    """Predicts plans, greedily, each problem's once."""
 
     def __init__(self, engine: Engine, style: Style) -> None:
         self.engine, self.style = engine, style
+        self.plans = dict[Problem, tuple[Piece, ...]]()
+
+    def guides(self, problems: Sequence[Problem], style: Style) -> list[tuple[Piece, ...]]:
+        """The plans, as written; `style` is the planner's own but for the solutions."""
+        new = [problem for problem in dict.fromkeys(problems) if problem not in self.plans]
+        end = frozenset({self.engine.vocabulary.ids[END]})
+        prompts = [self._prompt(problem) for problem in new]
+        written = _complete(self.engine, prompts, stop=end, most=PLAN_TOKENS, least=1, decoding=Decoding())
+        for problem, ids in zip(new, written, strict=True):
+            pieces = self.engine.vocabulary.decode(ids or [])
+            self.plans[problem] = transcript.read_guide(piece for piece in pieces if piece is not END)
+        return [self.plans[problem] for problem in problems]
+
+    def _prompt(self, problem: Problem) -> Prompt:
+        may = frozenset({END})
+        if self.style.guidance is Guidance.EQUATIONS:
+            may |= transcript.allowed_marks(Known.of(problem.question), self.style) | frozenset(RESULTS)
+        ids = self.engine.vocabulary.encode_segments(transcript.plan_prompt(problem, self.style))
+        return Prompt(tuple(ids), _banned(self.engine, may))
+
+
+class Undivided:
+    """A decomposer that divides nothing: the only subquestion is empty."""
+
+    def ask(self, traces: Sequence[Trace], decoding: Decoding) -> list[str | Ended]:
+        """An empty subquestion, then DONE."""
+        return [Ended.DONE if trace.steps else "" for trace in traces]
+
+
+class Decomposer:
+    """Asks the next subquestion."""
+
+    def __init__(self, engine: Engine, style: Style, guides: Guides | None = None) -> None:
+        self.engine, self.style, self.guides = engine, style, guides
 
     def ask(self, traces: Sequence[Trace], decoding: Decoding) -> list[str | Ended]:
         """For each unfinished trace a subquestion, or DONE, CONTEXT_FULL, or NO_ANSWER where none can be read."""
         ids = self.engine.vocabulary.ids
         knowns = [_known(trace) for trace in traces]
-        prompts = [self._prompt(trace, known) for trace, known in zip(traces, knowns, strict=True)]
-        stop = frozenset({ids[SOLVE], ids[DONE]})
-        written = _complete(self.engine, prompts, stop=stop, max_tokens=QUESTION_TOKENS, decoding=decoding)
+        contexts = _contexts(traces, self.style, self.guides)
+        prompts = [self._prompt(*given) for given in zip(traces, knowns, contexts, strict=True)]
+        stop, most = frozenset({ids[SOLVE], ids[DONE]}), QUESTION_TOKENS
+        written = _complete(self.engine, prompts, stop=stop, most=most, least=most, decoding=decoding)
         return [self._read(turn, known) for turn, known in zip(written, knowns, strict=True)]
 
-    def _prompt(self, trace: Trace, known: Known) -> Prompt:
+    def _prompt(self, trace: Trace, known: Known, context: list[Segment]) -> Prompt:
         own = {ASK, SOLVE, DONE} if trace.steps else {ASK, SOLVE}  # a trace without steps cannot be done
         may = transcript.allowed_marks(known, self.style) | own
-        ids = self.engine.vocabulary.encode_segments(transcript.render(trace, self.style))
-        return Prompt(tuple(ids), _banned(self.engine, may))
+        return Prompt(tuple(self.engine.vocabulary.encode_segments(context)), _banned(self.engine, may))
 
     def _read(self, turn: list[int] | None, known: Known) -> str | Ended:
         if turn is None:
@@ -80,6 +137,39 @@ class Decomposer:
             return Ended.NO_ANSWER
         inner = [p for p in pieces[1:-1] if p not in (ASK, DONE)]
         return transcript.read_question(inner, known) or Ended.NO_ANSWER
+
+
+class Ahead:
+    """Asks subquestions without reading solutions.
+
+    That is the same as writing all of them at once: each follows from the problem and the earlier ones alone.
+    """
+
+    def __init__(self, decomposer: Decomposer) -> None:
+        self.decomposer = decomposer
+
+    def ask(self, traces: Sequence[Trace], decoding: Decoding) -> list[str | Ended]:
+        """What the decomposer asks of the traces without their solutions."""
+        return self.decomposer.ask([transcript.unsolved(trace) for trace in traces], decoding)
+
+
+class Answerer:
+    """Writes the answer without a solution; it never computes."""
+
+    def __init__(self, engine: Engine, style: Style) -> None:
+        self.engine, self.style = engine, style
+
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+        """For each trace the answer to its problem as text, or CONTEXT_FULL."""
+        vocabulary, may = self.engine.vocabulary, frozenset({END})
+        ids = [vocabulary.encode_segments(transcript.answer_prompt(trace.problem, self.style)) for trace in traces]
+        prompts = [Prompt(tuple(prompt), _banned(self.engine, may)) for prompt in ids]
+        stop = frozenset({vocabulary.ids[END]})
+        written = _complete(self.engine, prompts, stop=stop, most=ANSWER_TOKENS, least=ANSWER_TOKENS, decoding=decoding)
+        return [Ended.CONTEXT_FULL if turn is None else self._read(turn) for turn in written]
+
+    def _read(self, turn: list[int]) -> str:
+        return "".join(piece for piece in self.engine.vocabulary.decode(turn) if isinstance(piece, str)).strip()
 
 
 @dataclass
@@ -97,22 +187,24 @@ class _Turn:
 class Solver:
     """Answers one subquestion; at each equals mark the calculator takes over."""
 
-    def __init__(self, engine: Engine, style: Style) -> None:
-        self.engine, self.style = engine, style
+    def __init__(self, engine: Engine, style: Style, guides: Guides | None = None, limits: Limits | None = None) -> None:
+        self.engine, self.style, self.guides = engine, style, guides
+        self.limits = limits or LIMITS[style.solutions]
 
     def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
         """For each trace and its next subquestion a solution with calculator marks, or CONTEXT_FULL."""
-        turns = [self._open(trace, question) for trace, question in zip(traces, questions, strict=True)]
-        for _ in range(EQUATIONS):
+        contexts = _contexts(traces, self.style, self.guides)
+        turns = [self._open(*given) for given in zip(traces, questions, contexts, strict=True)]
+        for _ in range(self.limits.equations):
             live = [turn for turn in turns if not turn.over]
             if not live:
                 break
             self._write(live, decoding)
         return [self._close(trace, turn) for trace, turn in zip(traces, turns, strict=True)]
 
-    def _open(self, trace: Trace, question: str) -> _Turn:
+    def _open(self, trace: Trace, question: str, context: list[Segment]) -> _Turn:
         known = _known(trace)
-        segments = [*transcript.render(trace, self.style), transcript.ask(question, known, self.style)]
+        segments = [*context, transcript.ask(question, known, self.style)]
         return _Turn(self.engine.vocabulary.encode_segments(segments), known)
 
     def _write(self, turns: list[_Turn], decoding: Decoding) -> None:
@@ -122,7 +214,8 @@ class Solver:
         own = {END, EQUALS} if decoding.calculator else {END, EQUALS, *RESULTS}
         may = [transcript.allowed_marks(turn.known, self.style) | own for turn in turns]
         prompts = [Prompt(tuple(turn.ids), _banned(self.engine, marks)) for turn, marks in zip(turns, may, strict=True)]
-        written = _complete(self.engine, prompts, stop=stop, max_tokens=SOLUTION_TOKENS[self.style.solutions], decoding=decoding)
+        most, least = self.limits.tokens, self.limits.least
+        written = _complete(self.engine, prompts, stop=stop, most=most, least=least, decoding=decoding)
         for turn, new in zip(turns, written, strict=True):
             self._read(turn, new, decoding)
 
@@ -175,6 +268,17 @@ def _own_results(pieces: Sequence[Piece]) -> tuple[list[tuple[list[Piece], str]]
     return equations, [p for p in current if p]
 
 
+def _contexts(traces: Sequence[Trace], style: Style, guides: Guides | None) -> list[list[Segment]]:
+    """What a student reads of each trace, a guided one its plan too. Raises UsageError where nobody has plans."""
+    if style.guidance is Guidance.NONE:
+        return [transcript.render(trace, style) for trace in traces]
+    if guides is None:
+        hint = "run it with its planner, by `socratic.methods.reasoner`"
+        raise UsageError(f"this student was trained to be told the {style.guidance.value} of a solution", hint=hint)
+    plans = guides.guides([trace.problem for trace in traces], style)
+    return [transcript.render(trace, style, plan) for trace, plan in zip(traces, plans, strict=True)]
+
+
 def _known(trace: Trace) -> Known:
     known = Known.of(trace.problem.question)
     for step in trace.steps:
@@ -188,13 +292,14 @@ def _banned(engine: Engine, may: frozenset[Mark]) -> frozenset[int]:
 
 
 def _complete(
-    engine: Engine, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
+    engine: Engine, prompts: Sequence[Prompt], *, stop: frozenset[int], most: int, least: int, decoding: Decoding
 ) -> list[list[int] | None]:
-    """Completions; None where prompt and completion would not fit the context."""
-    fits = [place for place, prompt in enumerate(prompts) if len(prompt.ids) + max_tokens <= engine.context]
+    """Completions of at most so many tokens, fewer where the context has no room for them; None where not even `least` fit."""
+    room = [min(most, engine.context - len(prompt.ids)) for prompt in prompts]
     completions: list[list[int] | None] = [None] * len(prompts)
-    if fits:
-        written = engine.complete([prompts[p] for p in fits], stop=stop, max_tokens=max_tokens, decoding=decoding)
+    for tokens in sorted({tokens for tokens in room if tokens >= least}):
+        fits = [place for place, fit in enumerate(room) if fit == tokens]  # by its own room: batches change nothing
+        written = engine.complete([prompts[p] for p in fits], stop=stop, max_tokens=tokens, decoding=decoding)
         for place, ids in zip(fits, written, strict=True):
             completions[place] = ids
     return completions

@@ -12,22 +12,22 @@ import hashlib
 import json
 import os
 import random
-import subprocess
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from socratic import __version__, config, models
+from socratic import __version__, config, models, provenance
 from socratic.config import TrainConfig
 from socratic.dataset import Packed, examples, pack, written_by
 from socratic.errors import ConfigError
 from socratic.fit import fit
 from socratic.mix import Mix, training_mix
 from socratic.schema import Trace, Training
-from socratic.transcript import DONE, Mark, Style, render
+from socratic.transcript import DONE, GUIDED, Guidance, Mark, Numbers, Style, lesson
 from socratic.vocabulary import Vocabulary
 
 VOCABULARY_SAMPLE = 60_000  # traces from which a new vocabulary is learned
@@ -39,15 +39,30 @@ def train(settings: TrainConfig, training: Training, run: Path, *, data: Path | 
     """Train one student and return its folder. Raises ConfigError, DataError, ModelError."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("training runs in one process, on one device", hint="start it without torchrun or accelerate launch")
-    provenance = _claim(run, settings, training)
-    vocabulary, packed = _prepared(settings, training, run, data)
+    style = _style(settings, training)
+    record = _claim(run, settings, training)
+    vocabulary, packed = _prepared(settings, style, training, run, data)
     model = _model(settings, vocabulary)
     fit(model, packed, settings, run)
     counts = json.loads((run / "data.json").read_text(encoding="utf-8"))
-    about = {"role": training.value, "style": settings.style.model_dump(), "made_from": {**provenance, "data": counts}}
+    about = {"role": training.value, "style": asdict(style), "made_from": {**record, "data": counts}}
     student = models.merged(model) if settings.lora else model
     models.save(student, run / "student", vocabulary=vocabulary, about=about)
     return run / "student"
+
+
+def _style(settings: TrainConfig, training: Training) -> Style:
+    """The dialect of this student. Raises ConfigError where a role has no use for what the settings say."""
+    told = settings.guidance if training in GUIDED else Guidance.NONE  # one file serves a pair, whose solver is told nothing
+    style = Style.of(**settings.style.model_dump(), guidance=told)
+    if training is Training.ANSWER and style.numbers is Numbers.MASKED:
+        hint = "style: {numbers: digits}, or references"
+        raise ConfigError("an answer-only student cannot learn answers from a text whose digits are masked", hint=hint)
+    if training is Training.PLANNER and style.guidance is Guidance.NONE:
+        raise ConfigError("a planner needs something to plan", hint="guidance: steps, operators or equations")
+    if training in (Training.ANSWER, Training.COT) and settings.guidance != "none":
+        raise ConfigError(f"nothing guides '{training.value}' students, found guidance: {settings.guidance}", hint="leave it out")
+    return style
 
 
 def _claim(run: Path, settings: TrainConfig, training: Training) -> dict[str, Any]:
@@ -70,29 +85,19 @@ def _provenance(settings: TrainConfig, training: Training) -> dict[str, Any]:
         "role": training.value,
         "base": settings.model,
         "config": settings.model_dump(mode="json"),
-        "commit": _commit(),
+        "commit": provenance.commit(),
         "versions": {"socratic": __version__, **{name: version(name) for name in LIBRARIES}},
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads",
     }
 
 
-def _commit() -> str:
-    """The commit of this package's checkout, "-dirty" behind it where files differ; "" where there is none."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False).stdout.strip()
-    except OSError:  # no git on this machine
-        return ""
-
-
-def _prepared(settings: TrainConfig, training: Training, run: Path, data: Path | None) -> tuple[Vocabulary, Packed]:
+def _prepared(settings: TrainConfig, style: Style, training: Training, run: Path, data: Path | None) -> tuple[Vocabulary, Packed]:
     """The vocabulary and the packed rows; kept in the run folder, rows.npz last, so that a resumed run has the same at once."""
     rows = run / "rows.npz"
     if rows.exists():
         return Vocabulary.load(run), Packed.load(rows)
-    style = Style.of(**settings.style.model_dump())
     mix = training_mix(settings, style, training, data=data)
-    vocabulary = _vocabulary(settings, mix, style)
+    vocabulary = _vocabulary(settings, mix, style, training)
     packed = pack(examples(mix.traces, vocabulary, style, training), length=settings.length, pad=vocabulary.ids[DONE])
     vocabulary.save(run)
     _write_sample(mix.traces, style, training, run)
@@ -101,17 +106,17 @@ def _prepared(settings: TrainConfig, training: Training, run: Path, data: Path |
     return vocabulary, packed
 
 
-def _vocabulary(settings: TrainConfig, mix: Mix, style: Style) -> Vocabulary:
+def _vocabulary(settings: TrainConfig, mix: Mix, style: Style, training: Training) -> Vocabulary:
     """The base model's (of an encoder the part that the mix needs), or a new one learned from the mix."""
     sample = random.Random(settings.seed).sample(mix.traces, min(VOCABULARY_SAMPLE, len(mix.traces)))
     if settings.model not in models.SCRATCH:
-        return models.pretrained_vocabulary(settings.model, texts=_texts(sample, style), size=settings.vocabulary)
-    return Vocabulary.learn(_texts(sample, style), size=settings.vocabulary)
+        return models.pretrained_vocabulary(settings.model, texts=_texts(sample, style, training), size=settings.vocabulary)
+    return Vocabulary.learn(_texts(sample, style, training), size=settings.vocabulary)
 
 
-def _texts(traces: Iterable[Trace], style: Style) -> Iterator[str]:
+def _texts(traces: Iterable[Trace], style: Style, training: Training) -> Iterator[str]:
     for trace in traces:
-        for segment in render(trace, style):
+        for segment in lesson(trace, style, training):
             yield from (piece for piece in segment.pieces if isinstance(piece, str))
 
 
@@ -121,7 +126,7 @@ def _write_sample(traces: list[Trace], style: Style, training: Training, run: Pa
     lines = [f"# What the student ({training.value}) reads, and in bold what it learns to write\n"]
     for trace in random.Random(0).sample(traces, min(SAMPLE, len(traces))):
         lines.append(f"\n## {trace.problem.id}\n\n")
-        for segment in render(trace, style):
+        for segment in lesson(trace, style, training):
             text = "".join(piece.name if isinstance(piece, Mark) else piece for piece in segment.pieces).strip()
             lines.append(f"- {segment.role.value}: " + (f"**`{text}`**\n" if segment.role in roles else f"`{text}`\n"))
     (run / "sample.md").write_text("".join(lines), encoding="utf-8")

@@ -12,6 +12,10 @@ traces, inference renders the unfinished one with the same code, so the two cann
     <|end|>                                 solver       its stop mark
     <|done|>                                decomposer   no further subquestion
 
+A guided decomposer reads ` Plan:` and the plan between the problem and its first subquestion. The other students learn from
+the same marks: a chain of thought is one step without a subquestion, `<|ask|><|solve|>…`, an answer alone stands in its place,
+a decomposer that reads no solutions finds them empty, and a planner writes the plan after `<|ask|>`, up to its end mark.
+
 Knows nothing of token ids, models or files.
 """
 
@@ -19,7 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sympy import Rational
@@ -27,7 +31,7 @@ from sympy import Rational
 from socratic import arithmetic
 from socratic.arithmetic import Expression, Known, Number, evaluate, find_numbers, number_text, number_value, provenance
 from socratic.errors import ExpressionError
-from socratic.schema import Ended, Operand, Origin, Step, Trace
+from socratic.schema import Ended, Operand, Origin, Problem, Step, Trace, Training
 
 MAX_NUMBERS = 16  # of a problem; later ones stay digits
 MAX_RESULTS = 12
@@ -46,12 +50,14 @@ RESULTS = tuple(Mark(f"<r{i}>") for i in range(MAX_RESULTS))
 MARKS = (PROBLEM, ASK, SOLVE, EQUALS, END, DONE, CAPITAL, *NUMBERS, *RESULTS)
 
 Piece = str | Mark
+_Used = frozenset[tuple[Origin, int]]
 
 
 class Role(StrEnum):
     """Who writes a segment."""
 
     PROBLEM = "problem"
+    GUIDE = "guide"
     DECOMPOSER = "decomposer"
     SOLVER = "solver"
     CALCULATOR = "calculator"
@@ -86,6 +92,18 @@ class Capitals(StrEnum):
     MARKED = "marked"
 
 
+class Guidance(StrEnum):
+    """What a decomposer is told of the solution, beside the problem."""
+
+    NONE = "none"
+    STEPS = "steps"  # how many
+    OPERATORS = "operators"  # of each step
+    EQUATIONS = "equations"  # of each step, without their results
+
+
+GUIDED = frozenset({Training.DECOMPOSER, Training.QUESTIONS, Training.UNIFIED, Training.PLANNER})  # by Style.guidance
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """The dialect of a pair; saved with its weights, so that inference uses the training form."""
@@ -94,11 +112,12 @@ class Style:
     solutions: Solutions = Solutions.EQUATION
     results: Results = Results.INSERTED
     capitals: Capitals = Capitals.KEPT
+    guidance: Guidance = Guidance.NONE
 
     @classmethod
-    def of(cls, *, numbers: str, solutions: str, results: str, capitals: str = "kept") -> Style:
+    def of(cls, *, numbers: str, solutions: str, results: str, capitals: str = "kept", guidance: str = "none") -> Style:
         """From the words that configurations and student.json use. Raises ValueError, TypeError."""
-        return cls(Numbers(numbers), Solutions(solutions), Results(results), Capitals(capitals))
+        return cls(Numbers(numbers), Solutions(solutions), Results(results), Capitals(capitals), Guidance(guidance))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +128,13 @@ class Segment:
     pieces: tuple[Piece, ...]
 
 
-def render(trace: Trace, style: Style) -> list[Segment]:
-    """The transcript of a trace; closed by the done mark where the decomposer ended it."""
+def render(trace: Trace, style: Style, guide: Sequence[Piece] = ()) -> list[Segment]:
+    """The transcript of a trace; closed by the done mark where the decomposer ended it. A guided style shows the guide."""
     known = Known.of(trace.problem.question)
-    segments = [Segment(Role.PROBLEM, (PROBLEM, *_problem_pieces(known, style)))]
-    used: frozenset[tuple[Origin, int]] = frozenset()
+    segments = [_problem(known, style)]
+    if style.guidance is not Guidance.NONE:
+        segments.append(Segment(Role.GUIDE, (PLAN, *guide)))
+    used = _Used()
     for step in trace.steps:
         segments.append(ask(step.question, known, style))
         solution, known, used = _solution_segments(step, known, used, style)
@@ -121,6 +142,71 @@ def render(trace: Trace, style: Style) -> list[Segment]:
     if trace.ended is Ended.DONE:
         segments.append(Segment(Role.DECOMPOSER, (DONE,)))
     return segments
+
+
+def lesson(trace: Trace, style: Style, training: Training) -> list[Segment]:
+    """The transcript of a finished trace that a student of this role learns from; it is guided by the trace itself."""
+    match training:
+        case Training.ANSWER:
+            return [*answer_prompt(trace.problem, style), Segment(Role.SOLVER, (f" {trace.answer}", END))]
+        case Training.PLANNER:
+            return [*plan_prompt(trace.problem, style), Segment(Role.GUIDE, (*guide(trace, style), END))]
+        case Training.COT:
+            return render(joined(trace), style)
+        case Training.QUESTIONS:
+            return render(unsolved(trace), style, guide(trace, style))
+        case _:
+            return render(trace, style, guide(trace, style))
+
+
+def answer_prompt(problem: Problem, style: Style) -> list[Segment]:
+    """What stands before an answer without a solution: the problem, and a subquestion that is empty."""
+    known = Known.of(problem.question)
+    return [_problem(known, style), ask("", known, style)]
+
+
+def plan_prompt(problem: Problem, style: Style) -> list[Segment]:
+    """What stands before a plan."""
+    return [_problem(Known.of(problem.question), style), Segment(Role.DECOMPOSER, (ASK,))]
+
+
+def joined(trace: Trace) -> Trace:
+    """The same as one step without a subquestion: a chain of thought."""
+    sentences = [step.solution.strip() for step in trace.steps]
+    solution = " ".join(text if text.endswith((".", "!", "?")) else f"{text}." for text in sentences)
+    return replace(trace, steps=(Step("", solution, trace.steps[-1].answer),))
+
+
+def unsolved(trace: Trace) -> Trace:
+    """The same without its solutions: a list of subquestions."""
+    return replace(trace, steps=tuple(Step(step.question, "", "") for step in trace.steps))
+
+
+def guide(trace: Trace, style: Style) -> tuple[Piece, ...]:
+    """What `style.guidance` tells of a trace: `2`, `/;+` or `<n0>/2;<n0>+<r0>`; a comma parts the equations of one step."""
+    if style.guidance is Guidance.NONE:
+        return ()
+    if style.guidance is Guidance.STEPS:
+        return (str(len(trace.steps)),)
+    known, used, plan = Known.of(trace.problem.question), _Used(), list[Piece]()
+    for step in trace.steps:
+        solution, known, used = _solution_segments(step, known, used, replace(style, solutions=Solutions.EQUATION))
+        equations = [segment.pieces[:-1] for segment in solution if segment.pieces[-1] is EQUALS]
+        plan += [piece for equation in equations for piece in (*equation, ",")][:-1]
+        plan.append(";")
+    told = plan[:-1]
+    return tuple(told if style.guidance is Guidance.EQUATIONS else (piece for piece in told if piece in _OPERATORS))
+
+
+PLAN = " Plan:"
+_OPERATORS = frozenset({"+", "-", "*", "/", "ceil(", "floor(", ",", ";"})
+_PLANNED = re.compile(r"(?:ceil|floor)\(|[\d.]+|[^\w\s]")
+
+
+def read_guide(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+    """A plan that a planner wrote, cut into the pieces that `guide` makes: a decomposer must read the tokens that it learned."""
+    cut = ((piece,) if isinstance(piece, Mark) else _PLANNED.findall("".join(piece.split())) for piece in pieces)
+    return tuple(part for parts in cut for part in parts)
 
 
 def ask(question: str, known: Known, style: Style) -> Segment:
@@ -139,6 +225,10 @@ def allowed_marks(known: Known, style: Style) -> frozenset[Mark]:
     """What may stand inside a text: the references that exist (another one names a number that nobody gave), and capitals."""
     capital = (CAPITAL,) if style.capitals is Capitals.MARKED else ()
     return frozenset((*NUMBERS[: len(known.numbers)], *RESULTS[: len(known.results)], *capital))
+
+
+def _problem(known: Known, style: Style) -> Segment:
+    return Segment(Role.PROBLEM, (PROBLEM, *_problem_pieces(known, style)))
 
 
 def _problem_pieces(known: Known, style: Style) -> Iterator[Piece]:
@@ -207,8 +297,6 @@ _SIGN = re.compile(r"(?:ceil|floor)\(|\S")
 _SIGNS = r"(?:[0-9.+\-*/()%]|(?:ceil|floor) ?\()*+"
 _ARITHMETIC, _ARITHMETIC_TAIL = re.compile(_SIGNS), re.compile(rf" ({_SIGNS})\Z")
 _OPEN = "<<"  # parts a sentence from the equation in it: "in year 5" is no operand
-
-_Used = frozenset[tuple[Origin, int]]
 
 
 def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> tuple[list[Segment], Known, _Used]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socratic.dataset import IGNORED, Example, Packed, Rows, examples, pack, written_by
 from socratic.errors import DataError
 from socratic.schema import Trace, Training
-from socratic.transcript import DONE, END, Mark, Numbers, Results, Role, Segment, Solutions, Style, render
+from socratic.transcript import DONE, END, Guidance, Mark, Numbers, Results, Role, Segment, Solutions, Style, lesson
 from socratic.vocabulary import Vocabulary
 
 STYLES = [Style(*parts) for parts in product(Numbers, Solutions, Results)]
+GUIDED = [replace(style, guidance=Guidance.EQUATIONS) for style in STYLES]
 
 
 def text_of(segments: list[Segment]) -> str:
@@ -34,7 +36,7 @@ def decoded(ids: list[int], vocabulary: Vocabulary) -> str:
 
 
 @pytest.mark.parametrize("training", Training)
-@pytest.mark.parametrize("style", STYLES, ids=lambda style: f"{style.numbers}-{style.solutions}-{style.results}")
+@pytest.mark.parametrize("style", STYLES + GUIDED, ids=lambda s: f"{s.numbers}-{s.solutions}-{s.results}-{s.guidance}")
 def test_supervised_tokens_are_exactly_the_role_s_own_text(
     style: Style, training: Training, traces: list[Trace], vocabulary: Vocabulary
 ) -> None:
@@ -42,11 +44,15 @@ def test_supervised_tokens_are_exactly_the_role_s_own_text(
         Training.DECOMPOSER: {Role.DECOMPOSER},
         Training.SOLVER: {Role.SOLVER},
         Training.UNIFIED: {Role.DECOMPOSER, Role.SOLVER},
+        Training.QUESTIONS: {Role.DECOMPOSER},
+        Training.COT: {Role.SOLVER},
+        Training.ANSWER: {Role.SOLVER},
+        Training.PLANNER: {Role.GUIDE},
     }[training]
-    if style.results is Results.LEARNED and training is not Training.DECOMPOSER:
+    if style.results is Results.LEARNED and Role.SOLVER in roles:
         roles = {*roles, Role.CALCULATOR}
-    for trace, example in zip(traces[:40], examples(traces[:40], vocabulary, style, training), strict=True):
-        segments = render(trace, style)
+    for trace, example in zip(traces[:15], examples(traces[:15], vocabulary, style, training), strict=True):
+        segments = lesson(trace, style, training)
         assert decoded(example.ids, vocabulary) == text_of(segments)
         learned = [label for label in example.labels if label != IGNORED]
         assert decoded(learned, vocabulary) == text_of([segment for segment in segments if segment.role in roles])
@@ -55,7 +61,8 @@ def test_supervised_tokens_are_exactly_the_role_s_own_text(
 
 def test_together_the_two_specialists_learn_what_the_unified_student_learns(traces: list[Trace], vocabulary: Vocabulary) -> None:
     for style in STYLES:
-        asks, solves, both = (list(examples(traces[:20], vocabulary, style, training)) for training in Training)
+        pair = (Training.DECOMPOSER, Training.SOLVER)
+        asks, solves, both = (list(examples(traces[:20], vocabulary, style, t)) for t in (*pair, Training.UNIFIED))
         for ask, solve, unified in zip(asks, solves, both, strict=True):
             pairs = zip(ask.labels, solve.labels, strict=True)
             assert [max(pair) for pair in pairs] == unified.labels
@@ -100,6 +107,7 @@ def numbered(sizes: list[int]) -> list[Example]:
     return [Example([i] * size, [IGNORED, *[i] * (size - 1)]) for i, size in enumerate(sizes, 1)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(2, 60), min_size=1, max_size=80), st.integers(8, 50))
 def test_each_transcript_is_in_one_row_whole_and_once(sizes: list[int], length: int) -> None:
     made = numbered(sizes)
@@ -115,6 +123,7 @@ def test_each_transcript_is_in_one_row_whole_and_once(sizes: list[int], length: 
     assert packed.supervised == sum(len(example.ids) - 1 for example in fitting)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(2, 40), min_size=1, max_size=60))
 def test_positions_count_from_0_in_each_transcript_and_padding_stands_alone(sizes: list[int]) -> None:
     packed = pack(numbered(sizes), length=40, pad=0)

@@ -90,6 +90,41 @@ def test_equation_students_skip_steps_that_compute_nothing_and_sentence_students
     assert trainable(trace, SENTENCE, Training.SOLVER) == trace
 
 
+STATED = replace(FIRST, solution="There are <<12=12>>12 apples, and <<(8)=8>>8 more.", answer="8")
+RESTATED = replace(LAST, question="How many is that?", solution="That is <<15=15>>15.")
+NEGATED = replace(FIRST, solution="That is <<-(12-20)=8>>8, and <<ceil(7.5)=8>>8.", answer="8")
+
+
+def test_equation_students_skip_equations_of_one_number_and_sentence_students_keep_them() -> None:
+    trace = changed(steps=(STATED, FIRST, LAST, RESTATED))
+    assert trainable(trace, EQUATION, Training.UNIFIED) == GOOD
+    assert trainable(trace, SENTENCE, Training.UNIFIED) == trace
+
+
+@pytest.mark.parametrize("steps", [(RESTATED,), (STATED, RESTATED), (FIRST, RESTATED), (FIRST, NEGATED, LAST)])
+def test_equations_of_one_number_stay_where_the_answer_hangs_on_them(steps: tuple[Step, ...]) -> None:
+    assert trainable(changed(steps=steps), EQUATION, Training.UNIFIED) == changed(steps=steps)
+
+
+def test_sentence_students_skip_steps_without_a_solution() -> None:
+    trace = changed(steps=(replace(FIRST, solution=" "), VERBAL), answer="yes")
+    assert trainable(trace, SENTENCE, Training.UNIFIED) == changed(steps=(VERBAL,), answer="yes")
+
+
+def test_who_writes_the_answer_alone_needs_an_answer_and_no_steps() -> None:
+    gold = changed(answer="$1,500", steps=(WRONG,))
+    assert trainable(gold, EQUATION, Training.ANSWER) == replace(gold, answer="1500")
+    assert trainable(replace(gold, answer="7"), EQUATION, Training.ANSWER) == replace(gold, answer="1500")
+    for answer in (None, "blue"):
+        assert trainable(changed(answer=answer), EQUATION, Training.ANSWER) is Refused.NO_ANSWER
+
+
+def test_only_who_asks_needs_subquestions() -> None:
+    trace = changed(steps=(UNASKED, LAST))
+    refused = {training for training in Training if trainable(trace, EQUATION, training) is Refused.NO_QUESTION}
+    assert refused == {Training.DECOMPOSER, Training.QUESTIONS, Training.UNIFIED}
+
+
 def test_sentence_students_learn_answers_that_are_no_numbers() -> None:
     trace = changed(steps=(VERBAL,), answer="yes")
     assert trainable(trace, SENTENCE, Training.UNIFIED) == trace

@@ -79,6 +79,32 @@ def test_every_end_is_a_value(
     assert (trace.ended, trace.answer, len(trace.steps)) == (ended, answer, steps)
 
 
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [
+        ("-5", "-5"),
+        ("3/4", "0.75"),
+        ("yes", "yes"),
+        ("The moon is cold. So the answer is no.", "no"),
+        ("It has 2 moons. So the answer is yes.", "yes"),
+        ("No, she has 5 plums left.", "5"),
+        ("She has 5 plums, no more.", "5"),
+        ("She sold <<48/2=24>>24 clips, yes.", "24"),
+    ],
+)
+def test_a_last_step_answers_with_its_equation_or_what_it_says(solution: str, answer: str) -> None:
+    assert scripted({CLIPS: ["Is it?"]}, {"Is it?": solution}).solve(CLIPS).answer == answer
+
+
+def test_facts_without_an_answer_lead_on_to_one_and_other_text_does_not() -> None:
+    asks: dict[str, list[str | Ended]] = {CLIPS: ["What?", "And?"]}
+    found = scripted(asks, {"What?": "Clips hold paper", "And?": "So the answer is yes."}).solve(CLIPS)
+    assert (found.answer, found.ended, [step.answer for step in found.steps]) == ("yes", Ended.DONE, ["", "yes"])
+    for text in ("", "(", "+*"):
+        found = scripted(asks, {"What?": text}).solve(CLIPS)
+        assert (found.answer, found.ended, len(found.steps)) == (None, Ended.NO_ANSWER, 1)
+
+
 @pytest.mark.parametrize("limit", [1, 3, 7])
 def test_step_limit_ends_what_never_stops(limit: int) -> None:
     asks = [f"Question {i}?" for i in range(20)]

@@ -6,7 +6,7 @@ import pytest
 from scripted import ScriptedEngine
 
 from socratic.schema import Decoding, Ended, Problem, Step, Trace
-from socratic.students import Decomposer, Solver
+from socratic.students import WHOLE, Answerer, Decomposer, Planner, Solver
 from socratic.transcript import (
     ASK,
     CAPITAL,
@@ -18,6 +18,7 @@ from socratic.transcript import (
     RESULTS,
     SOLVE,
     Capitals,
+    Guidance,
     Numbers,
     Piece,
     Results,
@@ -120,3 +121,33 @@ def test_full_context_is_said_and_spares_the_others(vocabulary: Vocabulary) -> N
 def test_a_solver_that_never_ends_is_stopped(vocabulary: Vocabulary) -> None:
     solution = solved(vocabulary, [[NUMBERS[0], "+", "1", EQUALS]] * 20)
     assert isinstance(solution, str) and solution.count("<<") == 6
+
+
+def test_a_chain_of_thought_goes_on_while_the_context_has_room_and_has_more_equations(vocabulary: Vocabulary) -> None:
+    engine = ScriptedEngine(vocabulary, [[NUMBERS[0], "+", "1", EQUALS]] * 8 + [[END]], context=140)
+    solver = Solver(engine, MASKED, limits=WHOLE[MASKED.solutions])
+    solution = solver.solve([START], [""], GREEDY)[0]
+    room = [engine.context - len(prompt.ids) for prompt in engine.prompts]
+    assert isinstance(solution, str) and solution.count("<<") == 8
+    assert min(room) < WHOLE[MASKED.solutions].tokens
+
+
+def test_answers_are_written_without_marks_and_read_as_they_are(vocabulary: Vocabulary) -> None:
+    digits = Style(Numbers.DIGITS)
+    engine = ScriptedEngine(vocabulary, [[" -3/4", END], [" yes", END]])
+    assert Answerer(engine, digits).solve([START, START], ["", ""], GREEDY) == ["-3/4", "yes"]
+    assert {mark for mark in MARKS if vocabulary.ids[mark] not in engine.prompts[0].banned} == {END}
+    assert vocabulary.decode(engine.prompts[0].ids)[-2:] == [ASK, SOLVE]
+
+
+def test_a_planner_plans_each_problem_once_and_its_decomposer_reads_the_plan(vocabulary: Vocabulary) -> None:
+    told = Style(guidance=Guidance.EQUATIONS)
+    planner = Planner(ScriptedEngine(vocabulary, [[NUMBERS[0], "/2;", RESULTS[0], "+", NUMBERS[1], END]]), told)
+    engine = ScriptedEngine(vocabulary, [[ASK, " How many?", SOLVE], [DONE]])
+    for trace in (START, LATER):
+        Decomposer(engine, told, planner).ask([trace], GREEDY)
+    plan = [NUMBERS[0], "/2;", RESULTS[0], "+", NUMBERS[1]]
+    for prompt in engine.prompts:
+        pieces = vocabulary.decode(prompt.ids)
+        start = 1 + next(place for place, piece in enumerate(pieces) if str(piece).endswith(" Plan:"))
+        assert pieces[start : start + 5] == plan

@@ -20,7 +20,7 @@ from socratic.errors import ConfigError, DataError
 from socratic.folders import read_student
 from socratic.schema import Decoding, Training, write_jsonl
 from socratic.train import train
-from socratic.transcript import Capitals
+from socratic.transcript import Capitals, Guidance
 from socratic.vocabulary import Vocabulary
 
 
@@ -69,7 +69,7 @@ def test_run_folder_explains_itself(settings: Callable[..., TrainConfig], studen
 
     about = read(folder / "student.json")
     assert about["role"] == "decomposer"
-    assert about["style"] == settings().style.model_dump()
+    assert about["style"] == {**settings().style.model_dump(), "guidance": "none"}
     assert about["made_from"] == {**provenance, "data": data}
 
     steps = [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines()]
@@ -196,3 +196,31 @@ def test_model_from_nothing_learns_its_own_vocabulary(settings: Callable[..., Tr
     assert Vocabulary.load(folder).size == 560
     assert read(folder / "config.json")["n_positions"] == 64
     assert read(folder / "config.json")["vocab_size"] == 560
+
+
+def test_one_guided_configuration_serves_a_pair_and_its_planner(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    chosen, told = settings(epochs=0.01, guidance="operators"), Guidance.OPERATORS
+    expected = {Training.DECOMPOSER: told, Training.SOLVER: Guidance.NONE, Training.PLANNER: told}
+    for training, guidance in expected.items():
+        folder = train(chosen, training, tmp_path / training.value)
+        assert read_student(folder).style.guidance is guidance
+        sample = (tmp_path / training.value / "sample.md").read_text(encoding="utf-8")
+        assert ("- guide: " in sample) is (guidance is told)
+        assert ("- guide: **`" in sample) is (training is Training.PLANNER)
+
+
+@pytest.mark.parametrize(
+    ("training", "changes", "reason"),
+    [
+        (Training.ANSWER, {}, "masked"),
+        (Training.ANSWER, {"style": {"numbers": "digits"}, "guidance": "steps"}, "nothing guides"),
+        (Training.COT, {"guidance": "steps"}, "nothing guides"),
+        (Training.PLANNER, {}, "something to plan"),
+    ],
+)
+def test_roles_refuse_what_they_have_no_use_for(
+    training: Training, changes: dict[str, Any], reason: str, settings: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        train(settings(**changes), training, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -6,6 +6,7 @@ where a student's text is read back, neighbouring text pieces are one, as decodi
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from socratic import curriculum
 from socratic.arithmetic import Known, calculate, check_solution, equations, find_numbers, number_text, number_value
-from socratic.schema import Ended, Problem, Step, Trace, Verdict
+from socratic.schema import Ended, Problem, Step, Trace, Training, Verdict
 from socratic.transcript import (
     ASK,
     CAPITAL,
@@ -33,6 +34,7 @@ from socratic.transcript import (
     RESULTS,
     SOLVE,
     Capitals,
+    Guidance,
     Mark,
     Numbers,
     Piece,
@@ -43,7 +45,10 @@ from socratic.transcript import (
     Style,
     allowed_marks,
     ask,
+    guide,
+    lesson,
     read_expression,
+    read_guide,
     read_question,
     read_solution,
     render,
@@ -543,3 +548,91 @@ def test_a_long_solution_renders_in_reasonable_time(solution: str) -> None:
     start = time.process_time()
     render(trace("5 cats", ("How many?", solution)), SENTENCES)
     assert time.process_time() - start < 2.0  # a search that is quadratic in the length takes minutes
+
+
+# Other students' lessons, and what guides a decomposer.
+
+RENDERED = "9220df81890d2a5bc889216b8912f993534d69e4ff4c48d4f5230ffd588df1fb"  # by the renderer before there were guides
+
+
+def test_what_is_not_guided_is_rendered_as_before_there_were_guides() -> None:
+    for training in (None, Training.UNIFIED, Training.DECOMPOSER, Training.SOLVER):
+        digest = hashlib.sha256()
+        for style, given_trace in product(STYLES, HAND_WRITTEN):
+            for segment in lesson(given_trace, style, training) if training else render(given_trace, style):
+                pieces = [piece.name if isinstance(piece, Mark) else [piece] for piece in segment.pieces]
+                digest.update(repr((segment.role.value, pieces)).encode())
+        assert digest.hexdigest() == RENDERED
+
+
+@pytest.mark.parametrize(
+    ("guidance", "numbers", "told"),
+    [
+        (Guidance.NONE, Numbers.MASKED, ""),
+        (Guidance.STEPS, Numbers.MASKED, "3"),
+        (Guidance.OPERATORS, Numbers.MASKED, "/;+,*;*/"),  # 0.2 is "20%" of the problem, a hundredth of 20
+        (Guidance.OPERATORS, Numbers.DIGITS, "/;+,*;*"),
+        (Guidance.EQUATIONS, Numbers.DIGITS, "48/2;48+24,72*1200;5*0.2"),
+        (Guidance.EQUATIONS, Numbers.MASKED, "<n0>/2;<n0>+<r0>,<r1>*<n1>;<n3>*(<n2>/100)"),
+        (Guidance.EQUATIONS, Numbers.REFERENCES, "<n0>/2;<n0>+<r0>,<r1>*<n1>;<n3>*(<n2>/100)"),
+    ],
+)
+def test_a_guide_tells_of_each_step_in_the_solvers_own_words(guidance: Guidance, numbers: Numbers, told: str) -> None:
+    for solutions in Solutions:
+        assert text(guide(CLIPS, Style(numbers, solutions, guidance=guidance))) == told
+
+
+@each_style
+def test_a_plan_that_comes_back_from_tokens_is_the_guide_that_was_learned(traces: list[Trace], style: Style) -> None:
+    for guidance, given_trace in product(Guidance, traces):
+        told = guide(given_trace, replace(style, guidance=guidance))
+        assert read_guide(merged(told)) == told
+        apart = [piece if isinstance(piece, Mark) else re.sub(r"(?<=[^.\d])|(?=[^.\d])", " ", piece) for piece in merged(told)]
+        assert read_guide(apart) == told
+
+
+def test_a_guide_stands_between_the_problem_and_the_first_subquestion_and_nothing_else_changes() -> None:
+    for guidance, given_trace in product(Guidance, HAND_WRITTEN):
+        style = Style(guidance=guidance)
+        problem, *rest = render(given_trace, Style())
+        guided = lesson(given_trace, style, Training.UNIFIED)
+        if guidance is not Guidance.NONE:
+            assert guided.pop(1) == Segment(Role.GUIDE, (" Plan:", *guide(given_trace, style)))
+        assert guided == [problem, *rest]
+
+
+def written(segments: list[Segment]) -> list[str]:
+    return [text(segment.pieces) for segment in segments[1:]]
+
+
+def test_who_reads_no_solutions_writes_all_subquestions_without_results() -> None:
+    own = trace("48 and 24.", ("How many?", "<<48+24=72>>72."), ("How many in both of the 72?", "<<72+1=73>>73."))
+    assert "both of the<r0>?" in text(render(own, Style())[5].pieces)
+    assert written(lesson(own, Style(), Training.QUESTIONS)) == [
+        "<|ask|> How many?<|solve|>",
+        "<|end|>",
+        "<|ask|> How many in both of the 72?<|solve|>",
+        "<|end|>",
+        "<|done|>",
+    ]
+
+
+def test_a_chain_of_thought_is_one_solution_whose_sentences_end() -> None:
+    own = trace("48 and 2.", ("How many?", "She sold 48/2 = <<48/2=24>>24"), ("In all?", "In all <<48+24=72>>72 clips."))
+    segments = lesson(own, SENTENCES, Training.COT)
+    assert written(segments) == [
+        "<|ask|><|solve|>",
+        " She sold <<48/2<|=|>",
+        " 24",
+        ". In all <<48+24<|=|>",
+        " 72",
+        " clips.<|end|>",
+        "<|done|>",
+    ]
+    assert written(lesson(own, Style(), Training.COT))[1:5] == ["<n0>/<n1><|=|>", "<r0>", "<n0>+<r0><|=|>", "<r1>"]
+
+
+def test_an_answer_and_a_plan_stand_where_the_steps_would() -> None:
+    own = replace(CLIPS, answer="-3/4")
+    assert written(lesson(own, DIGITS, Training.ANSWER)) == ["<|ask|><|solve|>", " -3/4<|end|>"]
+    assert written(lesson(own, Style(guidance=Guidance.STEPS), Training.PLANNER)) == ["<|ask|>", "3<|end|>"]
