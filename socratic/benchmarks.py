@@ -29,8 +29,9 @@ from sympy import Rational
 
 from socratic.answers import gold_number, normal_answer, normal_number
 from socratic.arithmetic import Known, calculate, check_solution, equations, number_text
+from socratic.downloads import FILES
 from socratic.errors import DataError, NoDataError, SocraticError
-from socratic.schema import BrokenLine, Ended, Problem, Source, Step, Trace, read_jsonl
+from socratic.schema import BrokenLine, Ended, Labels, Origin, Problem, Source, Step, Trace, read_jsonl
 
 Record = dict[str, Any]  # one record of a data file, as JSON or CSV gives it
 
@@ -104,6 +105,7 @@ class _Benchmark:
     lines: Callable[[Record], list[Line]]
     keeps: Callable[[str, Path | None], Callable[[Record], bool]] | None = None  # picks a split out of a common file
     untraced: tuple[str, ...] = ()  # splits of which no traces are made
+    type: Callable[[Record], str] = lambda record: ""
 
 
 # GSM8K (openai/grade-school-math): {"question", "answer"}, the answer one line per step and then "#### 72".
@@ -142,6 +144,11 @@ def _svamp_problem(record: Record, split: str, index: int) -> Problem:
     if not body.endswith((".", "?", "!")):  # "If there is a discount of $25", "How much …": one sentence, cut in two
         body, question = body + ",", question[0].lower() + question[1:]
     return Problem(f"svamp-{record['ID']}", f"{body} {question}", _decimal(str(record["Answer"])), "svamp", split)
+
+
+def _svamp_type(record: Record) -> str:
+    """The operation that was wanted; what was changed of an older problem to make this one, the file does not say."""
+    return str(record.get("Type", "")).replace("Common-Divison", "Common-Division")  # one of the 1,000
 
 
 def _svamp_lines(record: Record) -> list[Line]:
@@ -249,7 +256,13 @@ _BENCHMARKS = {
     "gsm8k": _Benchmark("gsm8k/{split}.jsonl", ("train", "validation", "test"), _gsm8k_problem, _gsm8k_lines),
     "gsm8k-socratic": _Benchmark("gsm8k/{split}_socratic.jsonl", ("train", "validation", "test"), _gsm8k_problem, _gsm8k_lines),
     "svamp": _Benchmark(
-        "svamp/SVAMP.json", ("train", "test", "all"), _svamp_problem, _svamp_lines, _svamp_keeps, untraced=("test", "all")
+        "svamp/SVAMP.json",
+        ("train", "test", "all"),
+        _svamp_problem,
+        _svamp_lines,
+        _svamp_keeps,
+        untraced=("test", "all"),
+        type=_svamp_type,
     ),
     "strategyqa": _Benchmark("strategyqa/{split}.json", ("train", "dev"), _strategyqa_problem, _strategyqa_lines),
     "mawps": _Benchmark("svamp/mawps-asdiv-a_train_no_multiarith.csv", ("train",), _mawps_problem, _mawps_lines),
@@ -289,6 +302,43 @@ def traces(name: str, split: str, *, data: Path | None = None) -> list[Trace]:
     return [_trace(problem, name, record, where) for problem, record, where in _rows(name, split, data)]
 
 
+def labels(name: str, split: str, *, data: Path | None = None) -> dict[str, Labels]:
+    """What a benchmark tells of its problems besides their answers, by their ids."""
+    kind = _benchmark(name).type
+    return {
+        problem.id: label(_trace(problem, name, record, where), kind(record))
+        for problem, record, where in _rows(name, split, data)
+    }
+
+
+def label(gold: Trace, kind: str = "") -> Labels:
+    """What a gold trace tells of its problem. Where no equation is, nobody can say which numbers are needed."""
+    numbers = Known.of(gold.problem.question).numbers
+    operands = [operand for step in gold.steps for check in step.checks for operand in check.operands]
+    used = {numbers[operand.index or 0].value for operand in operands if operand.origin is Origin.PROBLEM}
+    unused = len({number.value for number in numbers} - used)
+    return Labels(len(gold.steps), kind, unused if operands else None)
+
+
+def checksums(name: str, split: str, *, data: Path | None = None) -> dict[str, str]:
+    """The sha256 of the files that a split is read from, unpacked. Raises DataError where one is not the published file."""
+    benchmark = _benchmark(name)
+    _require("split", split, benchmark.splits)
+    files = [benchmark.file.format(split=_file_split(split))] + ["svamp/splits.json"] * (name == "svamp" and split != "all")
+    return {file: _checksum(file, data) for file in files}
+
+
+_PINNED = {file.place: file.sha256 for file in FILES}
+
+
+def _checksum(relative: str, data: Path | None) -> str:
+    found = hashlib.sha256(_read(relative, data).encode()).hexdigest()
+    if found != _PINNED.get(relative, found):
+        hint = "download it again; problems of your own go into a JSONL with question and answer"
+        raise DataError(f"{relative} is not the published file: expected sha256 {_PINNED[relative]}, found {found}", hint=hint)
+    return found
+
+
 def _trace(problem: Problem, name: str, record: Record, where: str) -> Trace:
     known, steps = Known.of(problem.question), list[Step]()
     with _reading(where):
@@ -303,12 +353,16 @@ def _rows(name: str, split: str, data: Path | None) -> Iterator[tuple[Problem, R
     benchmark = _benchmark(name)
     _require("split", split, benchmark.splits)
     keeps = benchmark.keeps(split, data) if benchmark.keeps else None
-    file_split = "train" if split == "validation" else split  # a slice of the training file, ids included
+    file_split = _file_split(split)
     for index, (where, record) in enumerate(_records(benchmark.file.format(split=file_split), data)):
         with _reading(where):
             problem = benchmark.problem(record, file_split, index) if not keeps or keeps(record) else None
         if problem and (split != "validation" or is_validation(problem)):
             yield problem, record, where
+
+
+def _file_split(split: str) -> str:
+    return "train" if split == "validation" else split  # a slice of the training file, ids included
 
 
 def _benchmark(name: str) -> _Benchmark:

@@ -1,7 +1,8 @@
 """A reasoner over problems → `Report`, and every prediction kept.
 
-In: a callable from problems to traces or votes, problems with gold answers. Out: a `Report` (accuracy with Wilson interval,
-badges, time) and one JSONL line per problem, written as they come; those of votes read back as `Rated`. Knows nothing of
+In: a callable from problems to traces or votes, problems with gold answers, and what a benchmark tells of them. Out: one JSONL
+line per problem, written as they come, and the `Report` that grading these lines gives: accuracy read leniently and strictly,
+in whole and by kind of problem, each with its Wilson interval. The lines of votes read back as `Rated`. Knows nothing of
 models, files of benchmarks, or terminals.
 """
 
@@ -10,28 +11,46 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from socratic.answers import same_answer
+from socratic import provenance
+from socratic.answers import Kind, kind_of, same_answer
 from socratic.confidence import Features
 from socratic.errors import DataError
-from socratic.orchestrator import Vote
-from socratic.schema import BrokenLine, Problem, Report, Trace, read_jsonl
+from socratic.orchestrator import Orchestrator, Vote
+from socratic.schema import BrokenLine, Ended, Labels, Problem, Report, RunRecord, Share, Slice, Trace, read_jsonl
 from socratic.statistics import wilson
 
-Reasoner = Callable[[Sequence[Problem]], Iterator[Trace] | Iterator[Vote]]
+Reasoner = Callable[[Sequence[Problem]], Iterator[Trace | Vote]]
+UNLABELLED: Final = Labels()
+DTYPE: Final = "float32"  # in which every engine computes
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """One prediction and whether it is right."""
+    """One prediction, whether it is right (read leniently), and what is told of its problem."""
 
     trace: Trace
     correct: bool
+    labels: Labels = UNLABELLED
+
+    @property
+    def strict(self) -> bool:
+        """Right, and the trace said itself that it was done: what `####` is to a text that a grader reads."""
+        gold = self.trace.problem.answer or ""
+        return self.correct and self.trace.ended is Ended.DONE and same_answer(self.trace.answer, gold)
+
+    @property
+    def parsed(self) -> bool:
+        """Whether there is an answer, and of the kind of the gold one."""
+        try:
+            return self.trace.answer is not None and kind_of(self.trace.answer) is _gold_kind(self.trace.problem)
+        except DataError:  # of no kind
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +64,10 @@ class Rated:
 
 
 def grade(trace: Trace) -> bool:
-    """Whether a trace's answer is the gold one; a problem without gold answer is a DataError."""
+    """Whether a trace's answer, read leniently, is the gold one, however it ended. Raises DataError without a gold answer."""
     if trace.problem.answer is None:
         raise DataError(f"problem '{trace.problem.id}' has no gold answer", hint="evaluation needs `answer` in every line")
-    return same_answer(trace.answer, trace.problem.answer)
+    return same_answer(trace.answer, trace.problem.answer, lenient=True)
 
 
 def evaluate(
@@ -60,21 +79,143 @@ def evaluate(
     calculator: bool,
     predictions: Path,
     samples: int = 1,
+    labels: Mapping[str, Labels] | None = None,
+    record: RunRecord | None = None,
     progress: Callable[[bool], None] = lambda is_right: None,
 ) -> Report:
     """Solve, grade, and write each prediction as soon as it is there; `progress` hears of each whether it is right."""
-    if not problems:
-        raise DataError("there are no problems to evaluate on", hint="check --limit and the file")
-    started, graded = time.monotonic(), list[Graded]()
+    started = time.monotonic()
+    predict(reason, problems, predictions, labels=labels, progress=progress)
+    seconds, versions = round(time.monotonic() - started, 1), provenance.versions()
+    blank = Report(dataset, model, calculator, 0, 0, 0.0, 1.0, 0, seconds, {}, versions, samples, record=record)
+    return regrade(blank, predictions)
+
+
+def regrade(report: Report, predictions: Path) -> Report:
+    """The report with every figure counted from a predictions file, each answer graded anew."""
+    graded = read_graded(predictions)
+    lenient = _share(graded, lambda one: one.correct)
+    return replace(
+        report,
+        n=len(graded),
+        correct=lenient.count,
+        low=lenient.low,
+        high=lenient.high,
+        unanswered=sum(one.trace.answer is None for one in graded),
+        badges=dict(Counter(step.badge.value for one in graded for step in one.trace.steps)),
+        strict=_share(graded, lambda one: one.strict),
+        unparsed=_share(graded, lambda one: not one.parsed),
+        majority=_majority(graded),
+        slices=tuple(_slices(graded)),
+    )
+
+
+def record_of(orchestrator: Orchestrator, problems: Sequence[Problem], *, seed: int, data: dict[str, str]) -> RunRecord:
+    """The record of a run that begins now; `data` are the files that the problems were read from, with their sha256."""
+    engine = getattr(orchestrator.solver, "engine", None)
+    return RunRecord(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit=provenance.commit(),
+        engine=type(engine).__name__,
+        device=getattr(engine, "device", "cpu"),
+        dtype=DTYPE,
+        batch_size=orchestrator.batch_size,
+        max_steps=orchestrator.max_steps,
+        seed=seed,
+        data=data,
+        problems=provenance.sha256((problem.id, problem.question, problem.answer) for problem in problems),
+    )
+
+
+def predict(
+    reason: Reasoner,
+    problems: Sequence[Problem],
+    predictions: Path,
+    *,
+    labels: Mapping[str, Labels] | None = None,
+    progress: Callable[[bool], None] = lambda is_right: None,
+) -> None:
+    """Solve problems, a line each; DataError, before anything is solved, where their predictions could not be graded."""
+    _require_gradable(problems)
     predictions.parent.mkdir(parents=True, exist_ok=True)
     with predictions.open("w", encoding="utf-8") as out:
-        for found in reason(problems):
-            trace = found.trace if isinstance(found, Vote) else found
-            graded.append(Graded(trace, grade(trace)))
-            out.write(json.dumps({"correct": graded[-1].correct, **found.to_dict()}, ensure_ascii=False) + "\n")
+        for problem, found in zip(problems, reason(problems), strict=True):
+            told = (labels or {}).get(problem.id, UNLABELLED)
+            graded = Graded(trace := found.trace if isinstance(found, Vote) else found, grade(trace), told)
+            row = {"correct": graded.correct, "strict": graded.strict, "labels": asdict(told), **found.to_dict()}
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
             out.flush()
-            progress(graded[-1].correct)
-    return replace(_report(graded, dataset, model, calculator, time.monotonic() - started), samples=samples)
+            progress(graded.correct)
+
+
+def _require_gradable(problems: Sequence[Problem]) -> None:
+    if not problems:
+        raise DataError("there are no problems to evaluate on", hint="check --limit and the file")
+    for what, ids in (
+        ("without a gold answer", [problem.id for problem in problems if problem.answer is None]),
+        ("with an id that another one has", [name for name, n in Counter(p.id for p in problems).items() if n > 1]),
+    ):
+        if ids:
+            some = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
+            hint = "evaluation needs an answer and an id of its own for each; `socratic solve` needs neither"
+            raise DataError(f"expected problems that can be graded, found {len(ids):,} {what} ({some})", hint=hint)
+    for problem in problems:
+        _gold_kind(problem)
+
+
+def _gold_kind(problem: Problem) -> Kind:
+    return kind_of(problem.answer or "")
+
+
+def read_graded(path: Path) -> list[Graded]:
+    """The predictions of a file in its order, graded anew. Raises DataError where a line is none."""
+    return [_graded(where, row) for where, row in read_jsonl(path)]
+
+
+def _graded(where: str, row: dict[str, Any] | BrokenLine) -> Graded:
+    try:
+        if isinstance(row, BrokenLine):
+            raise DataError(row.reason)
+        trace = Trace.from_dict(row)
+        return Graded(trace, grade(trace), Labels(**row.get("labels", {})))
+    except (DataError, TypeError) as error:
+        raise DataError(f"{where}: not a prediction: {error}", hint="give a .jsonl that `socratic evaluate` wrote") from error
+
+
+def _share(graded: Sequence[Graded], holds: Callable[[Graded], bool]) -> Share:
+    count = sum(map(holds, graded))
+    return Share(count, *wilson(count, len(graded)))
+
+
+def _majority(graded: Sequence[Graded]) -> Share | None:
+    """What the commonest answer would be worth, where answers are yes and no, or letters."""
+    if any(_gold_kind(one.trace.problem) is Kind.NUMBER for one in graded):
+        return None
+    commonest, _ = Counter(one.trace.problem.answer for one in graded).most_common(1)[0]
+    return _share(graded, lambda one: one.trace.problem.answer == commonest)
+
+
+_BY: Final[dict[str, Callable[[Graded], int | str | None]]] = {
+    "gold steps": lambda graded: graded.labels.gold_steps,
+    "steps": lambda graded: len(graded.trace.steps),
+    "type": lambda graded: graded.labels.type,
+    "unused numbers": lambda graded: graded.labels.unused_numbers,
+    "ended": lambda graded: graded.trace.ended.value if graded.trace.ended else "not finished",
+}
+
+
+def _slices(graded: Sequence[Graded]) -> Iterator[Slice]:
+    """The problems in groups, by all that is known of them; the groups of one kind hold each problem once."""
+    for by, value in _BY.items():
+        groups = dict[int | str | None, list[Graded]]()
+        for one in graded:
+            groups.setdefault(value(one), []).append(one)
+        if groups.keys() <= {None, ""}:  # nothing is known
+            continue
+        for key in sorted(groups, key=lambda key: (isinstance(key, str), key is None, key)):
+            group, name = groups[key], "not known" if key in (None, "") else str(key)
+            lenient, strict = _share(group, lambda one: one.correct), _share(group, lambda one: one.strict)
+            yield Slice(by, name, len(group), lenient, strict)
 
 
 def read_rated(path: Path) -> list[Rated]:
@@ -93,30 +234,13 @@ def _rated(where: str, row: dict[str, Any] | BrokenLine) -> Rated:
         raise DataError(f"{where}: not a vote: {type(error).__name__}: {error}", hint=hint) from error
 
 
-def _report(graded: Sequence[Graded], dataset: str, model: str, calculator: bool, seconds: float) -> Report:
-    correct = sum(g.correct for g in graded)
-    low, high = wilson(correct, len(graded))
-    return Report(
-        dataset=dataset,
-        model=model,
-        calculator=calculator,
-        n=len(graded),
-        correct=correct,
-        low=low,
-        high=high,
-        unanswered=sum(g.trace.answer is None for g in graded),
-        seconds=round(seconds, 1),
-        badges=dict(Counter(step.badge.value for g in graded for step in g.trace.steps)),
-        versions={name: version(name) for name in ("socratic-cot", "numpy", "ctranslate2", "tokenizers", "sympy")},
-    )
-
-
 def as_line(report: Report) -> str:
     """One readable line."""
     calculator = "with" if report.calculator else "without"
     vote = f", a vote of {report.samples} traces" if report.samples > 1 else ""
+    strict = f", {100 * report.strict.count / report.n:.1f} % strictly" if report.strict else ""
     return (
         f"{report.dataset}, {calculator} calculator{vote}: {100 * report.accuracy:.1f} %"
-        f"  (95 % interval {100 * report.low:.1f} to {100 * report.high:.1f}; {report.correct} of {report.n};"
-        f" {report.unanswered} without an answer; {report.seconds:.0f} s)"
+        f"  (95 % interval {100 * report.low:.1f} to {100 * report.high:.1f}; {report.correct} of {report.n}){strict};"
+        f" {report.unanswered} without an answer; {report.seconds:.0f} s"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 from collections import Counter
@@ -11,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from socratic.answers import same_answer
-from socratic.benchmarks import cache_folder, is_validation, names, problems, read_problems, traces
+from socratic.benchmarks import cache_folder, checksums, is_validation, labels, names, problems, read_problems, traces
 from socratic.errors import DataError
-from socratic.schema import Ended, Origin, Problem, Source, Trace, Verdict
+from socratic.schema import Ended, Labels, Origin, Problem, Source, Trace, Verdict
 
 QUESTION = "Natalia sold clips to 48 of her friends in April, and half as many in May. How many did she sell?"
 PLAIN = "Natalia sold 48/2 = <<48/2=24>>24 clips in May.\n\nShe sold 48+24 = <<48+24=72>>72 clips.\n#### 72"
@@ -142,6 +143,27 @@ def test_strategyqa_hands_every_fact_to_one_step_and_the_answer_to_the_last(data
     ]
     assert written(it) == [("a?", "It is.", ""), ("b?", "", ""), ("c?", "So the answer is no.", "no")]
     assert [problem.answer for problem in problems("strategyqa", "train", data=data)] == ["yes", "no"]
+
+
+def test_labels_tell_steps_type_and_numbers_that_are_not_needed(data: Path) -> None:
+    told = labels("svamp", "all", data=data)
+    assert told["svamp-chal-1"] == Labels(1, "Subtraction", 0) and told["svamp-chal-2"] == Labels(2, "Addition", 0)
+    changed = SVAMP[0] | {"Body": "Of 9 men Dan has 76 dvds. If he sells 25", "Type": "Common-Divison"}
+    put(data, "svamp/SVAMP.json", json.dumps([changed]))
+    assert labels("svamp", "all", data=data) == {"svamp-chal-1": Labels(1, "Common-Division", 1)}
+    assert labels("gsm8k", "train", data=data) == {"gsm8k-train-0": Labels(2, "", 0)}
+    assert [label.gold_steps for label in labels("strategyqa", "train", data=data).values()] == [2, 3]
+    assert {label.unused_numbers for label in labels("strategyqa", "train", data=data).values()} == {None}
+
+
+def test_sums_are_of_the_unpacked_file_and_a_pinned_one_must_fit(data: Path) -> None:
+    sums = checksums("mawps", "train", data=data)
+    assert sums == {"svamp/mawps-asdiv-a_train_no_multiarith.csv": hashlib.sha256(MAWPS.encode()).hexdigest()}
+    packed = hashlib.sha256((json.dumps({"question": QUESTION, "answer": PLAIN}) + "\n").encode()).hexdigest()
+    with pytest.raises(DataError, match=rf"train\.jsonl is not the published file: expected sha256 \w{{64}}, found {packed}"):
+        checksums("gsm8k", "validation", data=data)
+    with pytest.raises(DataError, match="train, dev"):
+        checksums("strategyqa", "test", data=data)
 
 
 def test_unknown_names_and_splits_say_what_is_known_and_nearest(data: Path) -> None:

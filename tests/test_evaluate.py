@@ -1,18 +1,25 @@
-"""Grading. Run: pytest tests/test_evaluate.py"""
+"""Grading, counting, and the record. Run: pytest tests/test_evaluate.py; GSM8K's own traces need SOCRATIC_DATA."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted import ScriptedDecomposer, ScriptedSolver
 
+from socratic import tasks
 from socratic.errors import DataError
-from socratic.evaluate import as_line, evaluate, grade, read_rated
-from socratic.orchestrator import Vote, count
-from socratic.schema import Ended, Problem, Source, Trace
+from socratic.evaluate import as_line, evaluate, grade, predict, read_graded, read_rated, record_of, regrade
+from socratic.orchestrator import Orchestrator, Vote, count
+from socratic.schema import Ended, Labels, Problem, Report, Source, Step, Trace
 
 PROBLEMS = [Problem(f"p{i}", f"What is {i} and 1?", str(i + 1), "sums", "test") for i in range(10)]
 
@@ -84,8 +91,157 @@ def test_no_answer_is_wrong_and_counted(tmp_path: Path) -> None:
     assert "0.0 %" in as_line(report)
 
 
-def test_problems_without_gold_or_none_at_all_are_refused(tmp_path: Path) -> None:
+ANSWERS = ("1", "2", "50", "50%", "1..2", "yes", None)
+TRACES = st.builds(
+    lambda answer, gold, ended, steps: Trace(
+        Problem("", "How many?", gold), (Step("How many?", "Many.", ""),) * steps, answer, ended, Source("student", "any")
+    ),
+    st.sampled_from(ANSWERS),
+    st.sampled_from(("1", "50", "0.5", "yes", "B")),
+    st.sampled_from((*Ended, None)),
+    st.integers(0, 3),
+)
+LABELS = st.builds(Labels, st.none() | st.integers(1, 3), st.sampled_from(("", "Addition")), st.none() | st.integers(0, 2))
+
+
+@settings(max_examples=40, deadline=None)
+@given(found=st.lists(st.tuples(TRACES, LABELS), min_size=1, max_size=12))
+def test_whatever_a_student_says_the_figures_agree_with_each_other_and_with_the_file(
+    found: list[tuple[Trace, Labels]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "p.jsonl"
+    traces = [replace(trace, problem=replace(trace.problem, id=f"p{i}")) for i, (trace, _) in enumerate(found)]
+    labels = {f"p{i}": label for i, (_, label) in enumerate(found)}
+    report = report_of(traces, path, labels)
+    assert report.strict and report.unparsed
+    assert report.strict.count <= report.correct <= report.n - report.unparsed.count
+    assert report.unanswered <= report.unparsed.count
+    for by in {part.by for part in report.slices}:
+        parts = [part for part in report.slices if part.by == by]
+        counts = [(part.n, part.lenient.count, part.strict.count) for part in parts]
+        assert [sum(column) for column in zip(*counts, strict=True)] == [report.n, report.correct, report.strict.count]
+        assert len({part.name for part in parts}) == len(parts)
+        shares = [(share.low, share.count / part.n, share.high) for part in parts for share in (part.lenient, part.strict)]
+        assert all(low - 1e-9 <= middle <= high + 1e-9 for low, middle, high in shares)
+    blank = replace(report, n=0, correct=0, badges={}, strict=None, unparsed=None, slices=(), unanswered=0)
+    assert regrade(blank, path) == report
+    assert Report.from_dict(json.loads(json.dumps(asdict(report)))) == report
+
+
+def report_of(traces: Sequence[Trace], path: Path, labels: Mapping[str, Labels] | None = None) -> Report:
+    problems = [trace.problem for trace in traces]
+    options: dict[str, Any] = {"dataset": "any", "model": "scripted", "calculator": True, "predictions": path}
+    return evaluate(lambda _: iter(traces), problems, labels=labels, **options)
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "ended", "lenient", "strict", "parsed"),
+    [
+        ("72", "72", Ended.DONE, True, True, True),
+        ("72", "72", Ended.REPEATED, True, False, True),
+        ("72", "72", Ended.STEP_LIMIT, True, False, True),
+        ("50%", "50", Ended.DONE, True, False, True),
+        ("50%", "0.5", Ended.DONE, True, True, True),
+        ("71", "72", Ended.DONE, False, False, True),
+        ("1..2", "72", Ended.DONE, False, False, False),
+        ("yes", "72", Ended.DONE, False, False, False),
+        ("Yes.", "yes", Ended.DONE, True, True, True),
+        (None, "72", Ended.UNSURE, False, False, False),
+    ],
+)
+def test_lenient_takes_any_last_answer_and_strict_one_that_was_meant_to_be_the_last(
+    answer: str | None, gold: str, ended: Ended, lenient: bool, strict: bool, parsed: bool, tmp_path: Path
+) -> None:
+    report_of([Trace(Problem("p", "How many?", gold), answer=answer, ended=ended)], tmp_path / "p.jsonl")
+    [graded] = read_graded(tmp_path / "p.jsonl")
+    assert (graded.correct, graded.strict, graded.parsed) == (lenient, strict, parsed)
+
+
+def test_each_kind_of_problem_is_counted_by_what_the_benchmark_tells(tmp_path: Path) -> None:
+    labels = {problem.id: Labels(1 + i % 2, "Addition", 0) for i, problem in enumerate(PROBLEMS[:9])}
+    report = report_of(list(gold(PROBLEMS)), tmp_path / "p.jsonl", labels)
+    counts = {(part.by, part.name): part.n for part in report.slices}
+    assert counts["gold steps", "1"] == 5 and counts["gold steps", "2"] == 4 and counts["gold steps", "not known"] == 1
+    assert counts["type", "Addition"] == 9 and counts["ended", "done"] == 10 and counts["steps", "0"] == 10
+    unlabelled = report_of(list(gold(PROBLEMS)), tmp_path / "q.jsonl")
+    assert {part.by for part in unlabelled.slices} == {"steps", "ended"}, "what nobody told is no kind"
+
+
+def test_what_always_yes_would_score_is_told_where_answers_are_yes_and_no(tmp_path: Path) -> None:
+    asked = [Problem(f"q{i}", "Is it?", "yes" if i < 7 else "no") for i in range(10)]
+    report = report_of([Trace(problem, ended=Ended.NO_ANSWER) for problem in asked], tmp_path / "p.jsonl")
+    assert report.majority and report.majority.count == 7
+    assert report_of(list(gold(PROBLEMS)), tmp_path / "q.jsonl").majority is None
+
+
+def test_a_record_tells_engine_batch_seed_files_and_the_problems_themselves() -> None:
+    orchestrator = Orchestrator(ScriptedDecomposer({}), ScriptedSolver({}), batch_size=7, max_steps=3)
+    one = record_of(orchestrator, PROBLEMS, seed=5, data={"gsm8k/test.jsonl": "abc"})
+    assert (one.batch_size, one.max_steps, one.seed, one.data) == (7, 3, 5, {"gsm8k/test.jsonl": "abc"})
+    changed = [replace(PROBLEMS[0], answer="2"), *PROBLEMS[1:]]
+    sums = {record_of(orchestrator, problems, seed=5, data={}).problems for problems in (PROBLEMS, PROBLEMS[:9], changed)}
+    assert len(sums) == 3 and one.problems in sums
+
+
+def test_predictions_that_were_cut_off_or_are_none_are_an_error_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    report = report_of(list(gold(PROBLEMS)), path)
+    whole = path.read_text(encoding="utf-8")
+    for broken in (
+        whole[:-20],
+        whole + '{"question": "How many?"}\n',
+        whole + json.dumps({"problem": asdict(Problem("x", "y"))}),
+    ):
+        path.write_text(broken, encoding="utf-8")
+        with pytest.raises(DataError, match=r"p\.jsonl:1[01]: not a prediction"):
+            regrade(report, path)
+
+
+@pytest.mark.parametrize(
+    ("problems", "said"),
+    [
+        ([], "no problems"),
+        ([*PROBLEMS, Problem("x", "How many?"), Problem("y", "How many?")], r"2 without a gold answer \(x, y\)"),
+        ([*PROBLEMS, PROBLEMS[3]], r"1 with an id that another one has \(p3\)"),
+        ([*PROBLEMS, Problem("x", "How many?", "12 apples")], "12 apples"),
+    ],
+)
+def test_what_could_not_be_graded_is_refused_before_anything_is_solved(
+    problems: list[Problem], said: str, tmp_path: Path
+) -> None:
+    def never(problems: Sequence[Problem]) -> Iterator[Trace]:
+        raise AssertionError("solved")
+
+    with pytest.raises(DataError, match=said):
+        predict(never, problems, tmp_path / "p.jsonl")
+    assert not (tmp_path / "p.jsonl").exists()
     with pytest.raises(DataError, match="gold"):
         grade(Trace(Problem("x", "How many?")))
-    with pytest.raises(DataError, match="no problems"):
-        evaluate(gold, [], dataset="sums test", model="scripted", calculator=True, predictions=tmp_path / "p.jsonl")
+
+
+RESULTS = Path(__file__).parent.parent / "experiments" / "results"
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_reports_of_every_version_are_read(path: Path) -> None:
+    row = json.loads(path.read_text(encoding="utf-8"))
+    report = Report.from_dict(row)
+    assert {**json.loads(json.dumps(asdict(report))), **row} == json.loads(json.dumps(asdict(report)))
+    assert f"{100 * row['correct'] / row['n']:.1f} %" in as_line(report)
+
+
+@pytest.mark.parametrize("row", [{}, {"dataset": "x", "n": 1}, {"strict": {"count": 1}}, {"speed": 9}])
+def test_what_is_no_report_is_refused(row: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="not a report"):
+        Report.from_dict(row)
+
+
+@pytest.mark.skipif(not os.environ.get("SOCRATIC_DATA"), reason="SOCRATIC_DATA names no folder with GSM8K")
+def test_gsm8k_traces_of_people_score_everything_and_shuffled_answers_next_to_nothing(tmp_path: Path) -> None:
+    task, traces = tasks.load("gsm8k"), tasks.worked("gsm8k")
+    report = report_of(traces, tmp_path / "gold.jsonl", task.labels)
+    assert report.strict and (report.n, report.correct, report.strict.count) == (1319, 1319, 1319)
+    by_gold, by_steps = ({part.name: part.n for part in report.slices if part.by == by} for by in ("gold steps", "steps"))
+    assert by_gold == by_steps == Counter(str(len(trace.steps)) for trace in traces)
+    others = [replace(trace, answer=other.answer) for trace, other in zip(traces, [*traces[1:], traces[0]], strict=True)]
+    assert report_of(others, tmp_path / "shuffled.jsonl").accuracy < 0.03

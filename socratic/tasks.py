@@ -1,0 +1,97 @@
+"""What is evaluated on: a name that a user gives → problems with their labels, and the record of where they come from.
+
+In: the name of a benchmark and a split, "curriculum" (families that no student learns from), or the path of a JSONL with
+question and answer; a data folder. Out: a `Task`, or gold traces. A file that is not the published one is refused. Knows
+nothing of students or reports.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from socratic import benchmarks, curriculum
+from socratic.errors import DataError
+from socratic.schema import BrokenLine, Labels, Problem, Trace
+
+CURRICULUM: Final = "curriculum"
+HELD_OUT: Final = 1000  # problems that are drawn of the curriculum
+REPORTED: Final = {  # the splits that papers report
+    "gsm8k": "test",
+    "gsm8k-socratic": "test",
+    "svamp": "all",
+    "strategyqa": "dev",
+    "mawps": "train",
+    CURRICULUM: "held-out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Problems in order, what is told of them by id, the files they were read from with their sha256, and unreadable lines."""
+
+    name: str
+    problems: tuple[Problem, ...]
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    broken: tuple[BrokenLine, ...] = ()
+
+    def first(self, limit: int) -> Task:
+        """The same with at most so many problems."""
+        return replace(self, problems=self.problems[:limit])
+
+
+def load(name: str, split: str = "", *, data: Path | None = None) -> Task:
+    """Read a task; without a split, the one that papers report. Raises DataError."""
+    if name.endswith((".jsonl", ".jsonl.gz")):
+        return _own(Path(name))
+    split = split_of(name, split)
+    if name == CURRICULUM:
+        traces = worked(name, split)
+        labels = {trace.problem.id: benchmarks.label(trace) for trace in traces}
+        return Task(f"{name} {split}", tuple(trace.problem for trace in traces), labels)
+    found = files(name, split, data=data)
+    problems = tuple(benchmarks.problems(name, split, data=data))
+    return Task(f"{name} {split}", problems, benchmarks.labels(name, split, data=data), found)
+
+
+def worked(name: str, split: str = "", *, data: Path | None = None) -> list[Trace]:
+    """The gold traces of a task, of which SVAMP's test problems have none. Raises DataError."""
+    split = split_of(name, split)
+    if name == CURRICULUM:
+        _, held_out = curriculum.held_out(curriculum.load_families())
+        return list(curriculum.draw_many(held_out, HELD_OUT, seed=0))
+    files(name, split, data=data)
+    return benchmarks.traces(name, split, data=data)
+
+
+def files(name: str, split: str = "", *, data: Path | None = None) -> dict[str, str]:
+    """The files of a task with their sha256. Raises DataError where one is not the published file."""
+    split = split_of(name, split)
+    return {} if name == CURRICULUM else benchmarks.checksums(name, split, data=data)
+
+
+def split_of(name: str, split: str = "") -> str:
+    """The split that is meant; without one, that which papers report. Raises DataError for a set that is not known."""
+    if name not in REPORTED:
+        near = difflib.get_close_matches(name, REPORTED, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else "problems of your own: a file that ends in .jsonl, one object a line"
+        raise DataError(f"no data set '{name}'; known: {', '.join(REPORTED)}, or a .jsonl", hint=hint)
+    known = (REPORTED[name],) if name == CURRICULUM else benchmarks.splits(name)
+    if split not in ("", *known):
+        near = difflib.get_close_matches(split, known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else ""
+        raise DataError(f"no split '{split}' of {name}; known: {', '.join(known)}", hint=hint)
+    return split or REPORTED[name]
+
+
+def _own(path: Path) -> Task:
+    problems, broken = benchmarks.read_problems(path)
+    if not problems and not broken:
+        raise DataError(f"{path} is empty", hint='give one problem a line: {"question": "…", "answer": "…"}')
+    files = {str(path): sha256(path.read_bytes()).hexdigest()}
+    return Task(str(path), tuple(problems), {}, files, tuple(broken))

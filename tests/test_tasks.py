@@ -1,0 +1,90 @@
+"""What is evaluated on: names, splits, labels, sums of files, and what is no data set. Run: pytest tests/test_tasks.py"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from socratic import tasks
+from socratic.downloads import FILES
+from socratic.errors import DataError, NoDataError
+from socratic.schema import Labels, Problem
+
+real = pytest.mark.skipif(not os.environ.get("SOCRATIC_DATA"), reason="SOCRATIC_DATA names no folder with the real files")
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "found", "hint"),
+    [
+        ("gsm9k", "", "gsm8k, gsm8k-socratic, svamp, strategyqa, mawps, curriculum", "'gsm8k'"),
+        ("curiculum", "", "known", "'curriculum'"),
+        ("problems.json", "", "or a .jsonl", ".jsonl"),
+        ("gsm8k", "tset", "train, validation, test", "'test'"),
+        ("curriculum", "train", "held-out", ""),
+    ],
+)
+def test_unknown_sets_and_splits_name_what_is_known_and_nearest(name: str, split: str, found: str, hint: str) -> None:
+    for read in (tasks.load, tasks.worked):
+        with pytest.raises(DataError, match=found) as caught:
+            read(name, split)
+        assert hint in caught.value.hint
+
+
+def test_a_missing_file_is_told_with_the_ways_on(tmp_path: Path) -> None:
+    for name in ("gsm8k", "svamp", "strategyqa", "mawps"):
+        with pytest.raises(NoDataError) as caught:
+            tasks.load(name, data=tmp_path)
+        assert str(tmp_path) in str(caught.value) and "--data" in caught.value.hint
+
+
+def test_a_changed_file_is_refused_with_the_expected_and_the_found_sum(tmp_path: Path) -> None:
+    text = json.dumps({"question": "1 and 1?", "answer": "1+1 = <<1+1=2>>2\n#### 2"}) + "\n"
+    (tmp_path / "gsm8k").mkdir()
+    (tmp_path / "gsm8k/test.jsonl").write_text(text)
+    pinned = next(file.sha256 for file in FILES if file.place == "gsm8k/test.jsonl")
+    for read in (tasks.load, tasks.worked):
+        with pytest.raises(DataError, match=pinned) as caught:
+            read("gsm8k", data=tmp_path)
+        assert hashlib.sha256(text.encode()).hexdigest() in str(caught.value) and caught.value.hint
+
+
+def test_a_file_of_ones_own_is_read_with_its_sum_and_its_broken_lines(tmp_path: Path) -> None:
+    path = tmp_path / "my.problems.jsonl"
+    path.write_text('{"question": "a", "answer": 2}\n{broken\n{"question": "b", "answer": 3, "id": "my-1"}\n')
+    task = tasks.load(str(path))
+    assert task.problems == (Problem("my-1", "a", "2"),), "an id that another line has is a broken line"
+    assert [line.where for line in task.broken] == [f"{path}:2", f"{path}:3"]
+    assert task.files == {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
+    assert task.first(0).problems == () and task.first(9) == task
+
+
+def test_an_empty_file_and_none_at_all_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("\n\n")
+    with pytest.raises(DataError, match="is empty"):
+        tasks.load(str(tmp_path / "empty.jsonl"))
+    with pytest.raises(DataError, match="no file"):
+        tasks.load(str(tmp_path / "missing.jsonl"))
+
+
+@real
+def test_svamp_has_its_types_and_numbers_that_are_not_needed() -> None:
+    task = tasks.load("svamp")
+    types = Counter(label.type for label in task.labels.values())
+    assert types == {"Subtraction": 531, "Addition": 195, "Common-Division": 166, "Multiplication": 108}
+    assert task.labels["svamp-chal-1"] == Labels(1, "Subtraction", 0)
+    assert task.labels["svamp-chal-3"] == Labels(1, "Subtraction", 2), "26 salty and 17 sweet cookies, ate 14 sweet and 9 salty"
+    assert task.labels.keys() == {problem.id for problem in task.problems}
+
+
+@real
+@pytest.mark.parametrize(("name", "split"), [("gsm8k", "test"), ("strategyqa", "dev"), ("svamp", "test")])
+def test_published_sets_are_the_pinned_ones_and_every_problem_is_labelled(name: str, split: str) -> None:
+    task = tasks.load(name, split)
+    pinned = {file.place: file.sha256 for file in FILES}
+    assert task.files and all(pinned.get(file, found) == found for file, found in task.files.items())
+    assert all(task.labels[problem.id].gold_steps for problem in task.problems)
