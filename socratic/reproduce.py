@@ -1,0 +1,456 @@
+"""A results table by one command: students of every cell trained, every cell scored, the table written as it grows.
+
+In: a folder of cells (YAML, one question each) with its recipes.yaml, a base, a run folder. Out: the `Table`; in the run folder
+table.md, table.json, table.png, each cell's score and predictions, and the students, which cells that need the same one
+share. A finished cell is not done again, a stopped run goes on, a run folder of another configuration is refused. Knows
+nothing of what a method does or how a student is trained.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from socratic import benchmarks, config, curriculum, methods, provenance
+from socratic.config import Cell, Recipes, StyleConfig, TrainConfig
+from socratic.errors import ConfigError, ModelError, RunError, SocraticError
+from socratic.evaluate import Reasoner, evaluate
+from socratic.folders import find_pair, model_type, read_student
+from socratic.methods import Guidance, Method, Plan
+from socratic.report import Row, Score, Table, plot
+from socratic.schema import Labels, Problem, RunRecord, Trace, Training
+from socratic.transcript import GUIDED
+
+CELLS = Path(__file__).parent.parent / "experiments"  # of a checkout; an installed package has none
+RECIPES = "recipes.yaml"  # beside the cells
+SCRATCH = ("scratch-6m", "scratch-12m", "scratch-18m", "scratch-30m")  # as models has them, without loading torch
+CARRIED = {
+    "minilm": {"capitals": "marked"},
+    "smollm2": {"numbers": "references"},
+}  # by packages; dialects that suit them
+BASES = ("default", "gpt2", "gpt2-medium", "gpt2-large", *CARRIED, *SCRATCH)
+CURRICULUM, HELD_OUT = "curriculum", "held-out"  # a benchmark that needs no data: families that no student learns from
+DRAWN = 1000  # problems of it
+TRAINED = "trained.json"  # in a student's folder once it is done
+MAX_STEPS = 10  # the orchestrator's default, which methods keep
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for; `jobs` cells are scored at the same time, each in a process of its own."""
+
+    cells: Path
+    base: str
+    out: Path
+    limit: int | None = None
+    seeds: tuple[int, ...] = (0,)
+    jobs: int = 1
+    engine: str = "light"
+    batch_size: int = 32
+    data: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """One training."""
+
+    training: Training
+    settings: TrainConfig
+
+    @property
+    def name(self) -> str:
+        """Of its folder: role and hash of the configuration, the same for all cells that need the same student."""
+        content = f"{self.training.value} {json.dumps(self.settings.model_dump(mode='json'), sort_keys=True)}"
+        return f"{self.training.value}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A cell with one seed."""
+
+    name: str
+    cell: Cell
+    seed: int
+    students: tuple[Student, ...]
+
+    @property
+    def set(self) -> str:
+        """What it is scored on."""
+        return f"{self.cell.benchmark} {self.cell.split}"
+
+    def place(self, out: Path) -> Path:
+        """Its score, written last; the predictions lie beside it."""
+        return out / "cells" / f"{self.name}-seed{self.seed}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Problems to score on, what is told of them, and the sha256 of the files they come from and of themselves."""
+
+    problems: Sequence[Problem]
+    labels: Mapping[str, Labels]
+    files: dict[str, str]
+    sha256: str
+
+
+Sets = Mapping[str, Asked]  # by benchmark and split
+
+
+def train(settings: TrainConfig, training: Training, run: Path, data: Path | None) -> None:
+    """Train one student into a run folder."""
+    from socratic.train import train as run_training  # loads torch, which scoring need not
+
+    run_training(settings, training, run, data=data)
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """What trains a student, and what makes students reason by a method."""
+
+    train: Callable[[TrainConfig, Training, Path, Path | None], None] = train
+    reasoner: Callable[..., Reasoner] = methods.reasoner
+
+
+MAKERS = Makers()
+
+
+def reproduce(order: Order, *, say: Callable[[str], None] = lambda line: None, makers: Makers = MAKERS) -> Table:
+    """Fill the table; `say` hears one line per training and per cell. Raises ConfigError, DataError, ModelError, RunError."""
+    tasks = _tasks(order)
+    sets = {task.set: _asked(task.cell, order) for task in {task.set: task for task in tasks}.values()}
+    with _room(order.out):
+        _claim(order, tasks, sets)
+        for seed in order.seeds:
+            waiting = [task for task in tasks if task.seed == seed and not task.place(order.out).exists()]
+            _train_all(waiting, order, say, makers)
+            for task, score in _score_all(waiting, sets, order, makers):
+                _keep(task.place(order.out), json.dumps(asdict(score), indent=1))
+                _write(_table(order, tasks), order.out)
+                say(str(Row(task.name, task.cell, (score,))))
+        table = _table(order, tasks)
+        _write(table, order.out)
+        plot(table, order.out / "table.png")
+    return table
+
+
+# What is asked for, checked before anything is done.
+
+
+def find_cells(name: str) -> Path:
+    """The folder of a table's cells: one of the project's own by name, or any. Raises ConfigError."""
+    for folder in (CELLS / name, Path(name)):
+        if (folder / RECIPES).is_file():
+            return folder
+    _unknown("table", name, sorted(path.parent.name for path in CELLS.glob(f"*/{RECIPES}")), f"or a folder with {RECIPES}")
+
+
+def _tasks(order: Order) -> list[Task]:
+    """Every cell with every seed, in the order of methods."""
+    cells = {path: _cell(path) for path in sorted(order.cells.glob("*.yaml")) if path.name != RECIPES}
+    if not cells:
+        raise ConfigError(f"no cells in {order.cells}", hint="a cell is a YAML file; experiments/gsm8k/ holds some to copy from")
+    model, kind, dialect = _base(order.base)
+    recipe = getattr(config.load(Recipes, order.cells / RECIPES), kind)
+    shared = {**recipe, "model": model, "style": {**dialect, **recipe.get("style", {})}}
+    return [
+        Task(path.stem, cells[path], seed, tuple(_students(path, cells[path], {**shared, "seed": seed})))
+        for seed in order.seeds
+        for path in sorted(cells, key=lambda path: _rank(cells[path]))
+    ]
+
+
+def _cell(path: Path) -> Cell:
+    cell = config.load(Cell, path)
+    for kind, name in ((Method, cell.method), (Guidance, cell.guidance), (Plan, cell.plan)):
+        known = [member.value for member in kind]
+        if name not in known:
+            _unknown(kind.__name__.lower(), name, known, f"found in {path}")
+    return cell
+
+
+def _rank(cell: Cell) -> tuple[str, str, int, int, int, int]:
+    method, guidance = [*Method].index(Method(cell.method)), [*Guidance].index(Guidance(cell.guidance))
+    return cell.benchmark, cell.split, method, guidance, [*Plan].index(Plan(cell.plan)), cell.samples
+
+
+def _students(path: Path, cell: Cell, shared: Mapping[str, Any]) -> Iterator[Student]:
+    style = {**shared["style"], **cell.train.get("style", {})}
+    for training in methods.trainings(Method(cell.method), Guidance(cell.guidance), Plan(cell.plan)):
+        guidance = cell.guidance if training in GUIDED else "none"  # so that cells of all guidances share their solver
+        try:
+            settings = TrainConfig.model_validate({**shared, **cell.train, "style": style, "guidance": guidance})
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'train'}: {e['msg']}" for e in error.errors())
+            raise ConfigError(f"{path}, with the recipe beside it: {faults}", hint="`train` takes TrainConfig's keys") from error
+        yield Student(training, settings)
+
+
+def _base(name: str) -> tuple[str, str, dict[str, str]]:
+    """What `model` shall say, which recipe is for it, and the dialect that it knows already. Raises ModelError."""
+    if name in SCRATCH:
+        return name, "scratch", {}
+    from socratic import models  # loads torch
+
+    model = _shipped() if name == "default" else name
+    try:
+        folder = models.locate(model)
+    except ModelError as error:
+        near = difflib.get_close_matches(name, BASES, n=2)
+        raise ModelError(str(error), hint=(f"did you mean {' or '.join(near)}? Or " if near else "") + error.hint) from error
+    if (folder / "student.json").is_file():
+        style = read_student(folder).style
+        return model, "own", {name: str(getattr(style, name)) for name in StyleConfig.model_fields}
+    dialect = CARRIED["minilm"] if model_type(folder) == "bert" else CARRIED.get(name)
+    return (model, "papers", {}) if dialect is None else (model, "own", dialect)
+
+
+def _shipped() -> str:
+    asks, solves = find_pair("default")
+    if asks != solves:
+        raise ModelError("the shipped pair is two models, and a base is one", hint="train one: make train-pair")
+    return str(asks.path)
+
+
+def _unknown(what: str, name: str, known: Sequence[str], more: str) -> NoReturn:
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else ""
+    raise ConfigError(f"no {what} '{name}'; known: {', '.join(known)}; {more}", hint=hint)
+
+
+# Problems and their solutions.
+
+
+def _asked(cell: Cell, order: Order) -> Asked:
+    """The first problems of a set. Raises DataError for an unknown set, or a file that is missing or not the published one."""
+    if cell.benchmark == CURRICULUM:
+        traces, files = _drawn(cell.split), dict[str, str]()
+        problems, labels = [trace.problem for trace in traces], {trace.problem.id: benchmarks.label(trace) for trace in traces}
+    else:
+        name, split, data = cell.benchmark, cell.split, order.data
+        problems, labels = benchmarks.problems(name, split, data=data), benchmarks.labels(name, split, data=data)
+        files = benchmarks.checksums(name, split, data=data)
+    chosen = problems[: order.limit]
+    return Asked(chosen, labels, files, provenance.sha256(asdict(problem) for problem in chosen))
+
+
+def _gold(cell: Cell, data: Path | None) -> dict[str, Trace] | None:
+    """The worked solutions that an oracle's plans are read from, by problem."""
+    if cell.guidance == Guidance.NONE or cell.plan != Plan.GOLD:
+        return None
+    name = "gsm8k-socratic" if cell.benchmark == "gsm8k" else cell.benchmark
+    traces = _drawn(cell.split) if name == CURRICULUM else benchmarks.traces(name, cell.split, data=data)
+    return {trace.problem.id: trace for trace in traces}
+
+
+@cache
+def _drawn(split: str) -> tuple[Trace, ...]:
+    if split != HELD_OUT:
+        _unknown("split", split, [HELD_OUT], f"of {CURRICULUM}")
+    _, held_out = curriculum.held_out(curriculum.load_families())
+    return tuple(curriculum.draw_many(held_out, DRAWN, seed=0))
+
+
+# The run folder.
+
+
+def _claim(order: Order, tasks: Sequence[Task], sets: Sets) -> None:
+    """Refuse a folder that another configuration has written; else write down this one. New cells and seeds may join."""
+    path = order.out / "run.json"
+    common = {"base": order.base, "limit": order.limit, **{name: asked.sha256 for name, asked in sets.items()}}
+    settings = {**common, **{f"cell {task.name}": _record(task) for task in tasks}}
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if other := [name for name, value in settings.items() if kept.get(name, value) != value]:
+        hint = "give another --out, or delete the folder"
+        raise ConfigError(f"{order.out} belongs to a run of another configuration: {', '.join(other)} differ", hint=hint)
+    _keep(path, json.dumps({**kept, **settings}, indent=1))
+
+
+def _record(task: Task) -> dict[str, Any]:
+    """All that a cell's figures hang on but the seed."""
+    cell = task.cell.model_dump(mode="json", exclude={"published", "train"})
+    students = {s.training.value: s.settings.model_dump(mode="json", exclude={"seed"}) for s in task.students}
+    return {**cell, "students": students, "weights": {s.settings.model: _weights(s.settings.model) for s in task.students}}
+
+
+def _weights(model: str) -> str:
+    """The sha256 of a base's weights where it is a folder: one that is trained anew is another base."""
+    files, sums = sorted(Path(model).expanduser().glob("*.safetensors")), list[str]()
+    for file in files:
+        with file.open("rb") as content:
+            sums.append(hashlib.file_digest(content, "sha256").hexdigest())
+    return " ".join(sums)
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+FULL = ("No space left on device", "PytorchStreamWriter failed")  # safetensors and torch raise errors of their own
+
+
+@contextmanager
+def _room(out: Path) -> Iterator[None]:
+    """A full disk, whichever library meets it first, as an error that says how to go on."""
+    try:
+        yield
+    except SocraticError:
+        raise
+    except Exception as error:
+        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not is_full and not any(text in str(error) for text in FULL):
+            raise
+        hint = "make room and run the same command again: finished cells are kept, a training goes on from its checkpoint"
+        raise RunError(f"the disk is full: writing to {out} failed", hint=hint) from error
+
+
+# Training.
+
+
+def _train_all(tasks: Sequence[Task], order: Order, say: Callable[[str], None], makers: Makers) -> None:
+    """Each student once, however many cells need it; its checkpoints, several times its size, go when it is done."""
+    students = {student.name: student for task in tasks for student in task.students}
+    for number, (name, student) in enumerate(students.items(), 1):
+        run = order.out / "students" / name
+        if not (run / TRAINED).exists():
+            say(f"training {number} of {len(students)}: {name}, seed {student.settings.seed}")
+            makers.train(student.settings, student.training, run, order.data)
+            _keep(run / TRAINED, json.dumps({"seconds": _seconds(run, student.settings)}))
+        shutil.rmtree(run / "checkpoints", ignore_errors=True)
+
+
+def _seconds(run: Path, settings: TrainConfig) -> float:
+    """Of the optimizer's steps by the training's log, which a run that was stopped and went on continues."""
+    log, seconds, before = run / "log.jsonl", 0.0, 0
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+        row = json.loads(line)
+        tokens = (row["step"] - before) * settings.rows * settings.length
+        seconds, before = seconds + tokens / max(row["tokens_per_s"], 1), row["step"]
+    return seconds
+
+
+# Scoring.
+
+
+def _score_all(tasks: Sequence[Task], sets: Sets, order: Order, makers: Makers) -> Iterator[tuple[Task, Score]]:
+    """Scores as they come; with several jobs, each in a process of one thread."""
+    work = partial(_score, order=order, makers=makers)
+    if order.jobs == 1 or len(tasks) < 2:
+        yield from ((task, work(task, sets[task.set])) for task in tasks)
+        return
+    with _single_threads(), ProcessPoolExecutor(order.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting = {pool.submit(work, task, sets[task.set]): task for task in tasks}
+        try:
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _single_threads() -> Iterator[None]:
+    """Processes that start inside compute with one thread each: threads that share cores wait for each other at every layer."""
+    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    os.environ.update(dict.fromkeys(before, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _score(task: Task, asked: Asked, *, order: Order, makers: Makers) -> Score:
+    cell, runs = task.cell, {student.training: order.out / "students" / student.name for student in task.students}
+    reason = makers.reasoner(
+        Method(cell.method),
+        {training: run / "student" for training, run in runs.items()},
+        guidance=Guidance(cell.guidance),
+        plan=Plan(cell.plan),
+        gold=_gold(cell, order.data),
+        samples=cell.samples,
+        engine=order.engine,
+        batch_size=order.batch_size,
+        seed=task.seed,
+    )
+    predictions, device = task.place(order.out).with_suffix(".jsonl"), _device(runs.values())
+    with _partial(predictions) as partly:
+        report = evaluate(
+            reason,
+            asked.problems,
+            dataset=task.set,
+            model=order.base,
+            calculator=True,
+            predictions=partly,
+            samples=cell.samples,
+            labels=asked.labels,
+            record=_run_record(task, asked, order, device),
+        )
+    trained = sum(json.loads((run / TRAINED).read_text(encoding="utf-8"))["seconds"] for run in runs.values())
+    return Score(task.seed, trained, device, report)
+
+
+@contextmanager
+def _partial(path: Path) -> Iterator[Path]:
+    """A file of this process's own, moved to its place when all is written: a killed run may leave a process that writes on."""
+    for old in path.parent.glob(f"{path.name}.*.partial"):
+        old.unlink(missing_ok=True)
+    partly = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    yield partly
+    partly.replace(path)
+
+
+def _run_record(task: Task, asked: Asked, order: Order, trained_on: str) -> RunRecord:
+    return RunRecord(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit=provenance.commit(),
+        engine=order.engine,
+        device=trained_on if order.engine == "torch" else f"cpu, {order.jobs} cells at a time",
+        dtype="float32",
+        batch_size=order.batch_size,
+        max_steps=MAX_STEPS,
+        seed=task.seed,
+        data=asked.files,
+        problems=asked.sha256,
+    )
+
+
+def _device(runs: Iterable[Path]) -> str:
+    """That trained the students, by their records."""
+    records = [json.loads(file.read_text(encoding="utf-8")) for run in runs if (file := run / "provenance.json").exists()]
+    return ", ".join(dict.fromkeys(record["device"] for record in records))
+
+
+# The table.
+
+
+def _table(order: Order, tasks: Sequence[Task]) -> Table:
+    rows = dict[str, Row]()
+    for task in tasks:
+        row, place = rows.setdefault(task.name, Row(task.name, task.cell)), task.place(order.out)
+        if place.exists():
+            score = Score.from_dict(json.loads(place.read_text(encoding="utf-8")))
+            rows[task.name] = replace(row, scores=(*row.scores, score))
+    return Table(order.cells.name, order.base, tuple(rows.values()))
+
+
+def _write(table: Table, out: Path) -> None:
+    _keep(out / "table.md", str(table))
+    _keep(out / "table.json", json.dumps(table.to_dict(), indent=1))
