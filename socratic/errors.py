@@ -6,9 +6,11 @@
     │   │   └── NoDataError      no place has the file
     │   ├── ModelError           a model folder is missing, half there, or holds pickle weights
     │   ├── ConfigError          an experiment file says something unknown or impossible
+    │   ├── TeacherError         a teacher's server refuses every call: key, model, address, quota
     │   └── FamilyError          a curriculum family says something impossible
     ├── ExpressionError          an arithmetic expression is outside the whitelist (a value, not a crash)
     └── RunError                 the work itself failed (exit code 1)
+        └── CallError            one call to a teacher brought no reply, after all retries
 
 Knows no module of this package.
 """
@@ -47,6 +49,10 @@ class ConfigError(UsageError):
     """An experiment file says something unknown or impossible."""
 
 
+class TeacherError(UsageError):
+    """A teacher's server refuses every call."""
+
+
 class FamilyError(UsageError):
     """A curriculum family is malformed, or says something impossible."""
 
@@ -57,3 +63,9 @@ class ExpressionError(SocraticError):
 
 class RunError(SocraticError):
     """The work failed although the input was fine."""
+
+
+class CallError(RunError):
+    """One call to a teacher brought no reply."""
+
+    retryable = True

@@ -1,6 +1,6 @@
 """The values that the whole project passes around, and their JSON form.
 
-In: nothing. Out: `Problem`, `Operand`, `Check`, `Step`, `Source`, `Trace`, `Report`, the enums `Ended`, `Verdict`,
+In: nothing. Out: `Problem`, `Operand`, `Check`, `Step`, `Source`, `Trace`, `Labels`, `Report`, the enums `Ended`, `Verdict`,
 `Origin` and `Badge`, and `read_jsonl`/`write_jsonl`. All values are frozen; equal content means equal objects.
 An unfinished `Trace` (`ended` is None) is the state of a run. Knows nothing of models, benchmarks or arithmetic.
 """
@@ -24,7 +24,7 @@ class Ended(StrEnum):
 
     DONE = "done"  # the decomposer said so
     STEP_LIMIT = "step_limit"
-    REPEATED = "repeated"  # the decomposer asked the same subquestion again
+    REPEATED = "repeated"  # the same subquestion again, with the same solution
     CONTEXT_FULL = "context_full"
     NO_ANSWER = "no_answer"  # the solver's text held no answer, or the loop ended before any step
     UNSURE = "unsure"  # a vote was less confident than was asked for
@@ -58,11 +58,15 @@ class Badge(StrEnum):
 
 
 class Training(StrEnum):
-    """Which role a student is trained for; unified writes both."""
+    """Which role a student is trained for."""
 
     DECOMPOSER = "decomposer"
     SOLVER = "solver"
-    UNIFIED = "unified"
+    UNIFIED = "unified"  # writes both
+    QUESTIONS = "questions"  # a decomposer that reads no solutions: all subquestions at once
+    COT = "cot"  # the whole solution, without subquestions
+    ANSWER = "answer"  # the answer alone
+    PLANNER = "planner"  # what guides a decomposer
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +218,57 @@ def _typed(value: Value) -> Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """What a benchmark tells of a problem besides its answer: how long the gold solution is, what kind of problem it is."""
+
+    gold_steps: int | None = None
+    type: str = ""
+    unused_numbers: int | None = None  # different numbers of the question that no gold equation uses
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of the problems, and the 95 % interval of their share, in 0..1."""
+
+    count: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The problems that are alike in one way: `by` says in what ("gold steps"), `name` how ("3")."""
+
+    by: str
+    name: str
+    n: int
+    lenient: Share
+    strict: Share
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What else one must know to get a report again. `data`: files, each with its sha256; `problems`: sha256 of those solved."""
+
+    started: str  # UTC
+    commit: str
+    engine: str
+    device: str
+    dtype: str
+    batch_size: int
+    max_steps: int
+    seed: int
+    data: dict[str, str]
+    problems: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """What an evaluation found. Accuracies and interval bounds are in 0..1; `seconds` is wall time."""
+    """What an evaluation found. Accuracies and interval bounds are in 0..1; `seconds` is wall time.
+
+    `correct`, `low` and `high` are of the lenient reading: the last step's answer, however the trace ended. `strict`
+    counts the right answers of those traces alone that said themselves that they were done.
+    """
 
     dataset: str
     model: str
@@ -229,11 +282,35 @@ class Report:
     badges: dict[str, int]
     versions: dict[str, str]
     samples: int = 1  # traces of each problem; with more than one, a vote was graded
+    strict: Share | None = None  # None, here and below: of a report that was written before there was such a field
+    unparsed: Share | None = None  # no answer that reads as one of the gold answer's kind
+    majority: Share | None = None  # who always says the commonest gold answer; of yes and no, or letters
+    slices: tuple[Slice, ...] = ()
+    record: RunRecord | None = None
 
     @property
     def accuracy(self) -> float:
-        """Share of problems answered right."""
+        """Share of problems answered right, read leniently."""
         return self.correct / self.n if self.n else 0.0
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Report:
+        """Read the JSON shape, that of older versions too. Raises DataError naming what is missing or unknown."""
+        try:
+            shares = {name: _share(data.get(name)) for name in ("strict", "unparsed", "majority")}
+            slices = tuple(map(_slice, data.get("slices", ())))
+            record = RunRecord(**data["record"]) if data.get("record") else None
+            return cls(**{**data, **shares, "slices": slices, "record": record})
+        except (KeyError, TypeError) as error:
+            raise DataError(f"not a report: {type(error).__name__}: {error}") from error
+
+
+def _share(data: dict[str, Any] | None) -> Share | None:
+    return Share(**data) if data else None
+
+
+def _slice(data: dict[str, Any]) -> Slice:
+    return Slice(data["by"], data["name"], data["n"], Share(**data["lenient"]), Share(**data["strict"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
+from socratic import cli
 from socratic.folders import PAIRS
 
 QUESTION = "Tom has 3 bags of 12 apples. How many apples does he have?"
@@ -72,6 +75,9 @@ def test_a_line_that_cannot_be_used_costs_only_itself() -> None:
         (["evaluate", "gsm9k"], "gsm8k"),
         (["evaluate", "missing.jsonl"], "no file"),
         (["evaluate", "gsm8k", "--split", "tset"], "test"),
+        (["evaluate", "gsm8k", "--data", "."], "socratic data download gsm8k"),
+        (["contrast", "gsm9k"], "gsm8k"),
+        (["contrast", "svamp", "--draws", "0"], "draws"),
         (["train", "solver", "--config", "missing.yaml"], "no experiment file"),
         (["curriculum", "--check", "missing.jsonl"], "no file"),
         (["curriculum", "--coverage", "c.png"], "--out"),
@@ -116,12 +122,27 @@ def test_evaluate_reports_both_ways_and_spares_good_lines_from_broken_ones(tmp_p
     assert "mine.jsonl:2" in done.stderr
     assert "with calculator" in done.stdout and "without calculator" in done.stdout and "of 2" in done.stdout
     assert len((tmp_path / "runs/evaluate/mine-calculator.jsonl").read_text().splitlines()) == 2
+    report = json.loads((tmp_path / "runs/evaluate/mine-calculator.json").read_text())
+    assert "strictly" in done.stdout and report["strict"]["count"] <= report["correct"]
+    assert report["record"]["data"].keys() == {"mine.jsonl"} and report["record"]["batch_size"] == 32
 
 
 def test_held_out_families_are_a_data_set(tmp_path: Path) -> None:
-    done = run("evaluate", "curriculum", "--limit", "5", cwd=tmp_path)
+    done = run("evaluate", "curriculum", "--limit", "5", "--json", "--output", "o", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "curriculum held-out, with calculator" in done.stdout and "of 5" in done.stdout
+    with_calculator, without = map(json.loads, done.stdout.splitlines())
+    assert (with_calculator["dataset"], with_calculator["n"]) == ("curriculum held-out", 5)
+    assert with_calculator["calculator"] and not without["calculator"]
+    assert json.loads((tmp_path / "o/curriculum-calculator.json").read_text()) == with_calculator
+
+
+def test_contrast_pairs_problems_with_copies_and_keeps_both(student: Path, tmp_path: Path) -> None:
+    options = ["--model", str(student), "--draws", "2", "--limit", "3", "--max-steps", "2", "--output", "o"]
+    done = run("contrast", "curriculum", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3 problems" in done.stdout and "draw 2" in done.stdout and "no difference" in done.stdout
+    assert len((tmp_path / "o/curriculum-held-out.jsonl").read_text().splitlines()) == 9
+    assert json.loads((tmp_path / "o/curriculum-held-out.json").read_text())["n"] == 3
 
 
 def test_a_corpus_is_written_summed_up_and_leaks_are_named(tmp_path: Path) -> None:
@@ -208,8 +229,10 @@ def test_votes_are_evaluated_with_a_risk_coverage_table_and_a_picture(student: P
 
 
 def test_help_has_an_example_for_every_verb() -> None:
-    for verb in (["solve"], ["evaluate"], ["compare"], ["calibrate"], ["train"], ["curriculum"], ["data", "download"]):
-        assert "Example: socratic" in run(*verb, "--help").stdout
+    runner, verbs = CliRunner(), get_command(cli.app).commands.keys() - {"data"}  # type: ignore[attr-defined]
+    assert len(verbs) > 10
+    for verb in (*verbs, "data download"):
+        assert "Example: socratic" in runner.invoke(cli.app, [*verb.split(), "--help"]).stdout, verb
 
 
 def test_the_shipped_pair_is_whole_and_small() -> None:

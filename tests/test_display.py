@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from socratic import display
 from socratic.arithmetic import Known, check_solution
 from socratic.downloads import Progress
 from socratic.errors import DataError, RunError
-from socratic.schema import Ended, Problem, Step, Trace
+from socratic.schema import Ended, Problem, Report, Share, Slice, Step, Trace
 
 PROBLEM = Problem("p", "Natalia sold 48 clips, then half as many. How many altogether?")
 
@@ -40,6 +42,18 @@ def test_complaints_go_to_stderr_with_their_hint(error: DataError | RunError, ca
     assert out == ""
     assert f"error: {error}" in err
     assert error.hint in err
+
+
+def test_a_report_shows_every_kind_with_both_readings_in_lines_that_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    half, quarter = Share(2, 0.15, 0.85), Share(1, 0.05, 0.7)
+    slices = (Slice("type", "[b]Addition", 4, half, quarter),)
+    old = Report("s", "m", True, 4, 2, 0.15, 0.85, 1, 3.0, {"verified": 3, "wrong": 1}, {})
+    display.tabulate(replace(old, strict=quarter, unparsed=quarter, majority=half, slices=slices))
+    shown = capsys.readouterr().out
+    assert "[b]Addition" in shown and shown.count("50.0 %") == 3 and shown.count("25.0 %") == 4
+    assert "verified 75.0 %" in shown and max(map(len, shown.splitlines())) <= 80
+    display.tabulate(replace(old, badges={}))
+    assert "no steps" in capsys.readouterr().out
 
 
 def test_bars_count_and_leave_stdout_alone(capsys: pytest.CaptureFixture[str]) -> None:

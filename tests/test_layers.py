@@ -19,22 +19,25 @@ SRC = Path(socratic.__file__).parent
 
 # From the bottom up. A name may stand here before its file exists; a file whose name is missing fails.
 LAYERS = [
-    {"errors"},
+    {"errors", "quantized"},
     {"schema"},
-    {"arithmetic", "config", "downloads", "statistics"},
-    {"answers", "transcript", "curriculum"},
-    {"vocabulary", "folders", "benchmarks", "prefix_lm", "resample", "confidence"},
-    {"dataset", "models", "optimizer", "leakage"},
-    {"engines", "fit", "mix", "corpus"},
-    {"train", "students"},
-    {"orchestrator"},  # defines the protocols it needs; `from_pretrained` alone asks `students`
-    {"evaluate"},
-    {"compare", "coverage", "calibrate", "display"},
+    {"arithmetic", "config", "downloads", "provenance", "statistics"},
+    {"answers", "transcript", "curriculum", "budget"},
+    {"vocabulary", "folders", "benchmarks", "prefix_lm", "redraw", "confidence", "prompts", "faults"},
+    {"dataset", "models", "optimizer", "leakage", "resample", "tasks", "rationales", "choices", "teacher"},
+    {"scores"},
+    {"filters"},
+    {"engines", "fit", "mix", "corpus", "ledger", "judge", "replay"},
+    {"train", "students", "orders"},
+    {"orchestrator", "annotate"},  # defines the protocols it needs; `from_pretrained` alone asks `students`
+    {"evaluate", "serve", "oracles", "batches"},
+    {"compare", "coverage", "calibrate", "methods", "rounds", "contrast", "report", "display"},
+    {"reproduce", "diagnose"},
     {"cli"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 HEAVY = {"torch", "transformers", "peft", "accelerate"}
-MAY_BE_HEAVY = {"dataset", "models", "optimizer", "fit", "train", "prefix_lm", "engines/torch"}
+MAY_BE_HEAVY = {"dataset", "models", "optimizer", "fit", "train", "prefix_lm", "scores", "engines/torch"}
 
 FILES = {path.relative_to(SRC).with_suffix("").as_posix(): path for path in sorted(SRC.rglob("*.py"))}
 del FILES["__init__"]  # re-exports whatever it likes

@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_tree_names_every_module_and_nothing_else() -> None:
     block = README.split("## The files")[1].split("```")[1]
-    named = set(re.findall(r"^ +(\w+(?:\.py|/))\s", block, re.MULTILINE))
+    named = set(re.findall(r"^ +(\w+(?:\.py|\.yaml|/))\s", block, re.MULTILINE))
     there = {p.name + ("/" if p.is_dir() else "") for p in (ROOT / "socratic").iterdir() if p.name != "py.typed"}
     there -= {"__pycache__/", "__init__.py"}
     assert named == there
@@ -41,7 +41,7 @@ def test_shown_make_targets_exist() -> None:
 
 
 def test_every_experiment_parses_and_says_question_and_command() -> None:
-    files = sorted((ROOT / "experiments").rglob("*.yaml"))
+    files = sorted((ROOT / "experiments").glob("*.yaml"))  # tables' cells lie in folders and are checked by their own tests
     assert len(files) >= 4
     for file in files:
         config.load(config.TrainConfig, file)

@@ -1,0 +1,140 @@
+"""The multiple-choice sets that SCoTD's figures are of: CommonsenseQA, OpenBookQA, QuaRel.
+
+In: a set's name, a split, a data folder that has a folder of that name; else the Hub is asked. A file is as its authors
+published it (JSONL), or as the Hub has it (parquet, which needs pyarrow, or JSONL of the same records). Out: `Problem`s whose
+questions end in their choices, "(A) bank", with letters as gold answers; a split without published answers has none. The
+validation split is called dev, as its authors do: nobody trains on what is called so. Knows nothing of rationales or models.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from socratic.answers import normal_choice
+from socratic.benchmarks import cache_folder
+from socratic.errors import DataError, NoDataError, UsageError
+from socratic.schema import BrokenLine, Problem, read_jsonl
+
+SPLITS: Final = ("train", "dev", "test")
+_REVISION: Final = "refs/convert/parquet"  # where the Hub keeps every set as {config}/{split}/0000.parquet
+_HUB_SPLITS: Final = {"train": "train", "dev": "validation", "test": "test"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """Its authors' files, where the Hub has it, and how a record reads as a question and a gold letter."""
+
+    file: str  # a pattern
+    repository: str
+    config: str
+    read: Callable[[dict[str, Any]], tuple[str, str]]
+
+
+def _listed(record: dict[str, Any]) -> tuple[str, str]:
+    """A stem and its choices, below "question" as the authors have them, or flat and in columns as the Hub does."""
+    asked = record["question"] if isinstance(record.get("question"), dict) else record
+    stem = asked.get("stem") or asked.get("question_stem") or asked["question"]
+    choices = asked["choices"]
+    rows = choices if isinstance(choices, list) else [{"label": a, "text": b} for a, b in _columns(choices)]
+    lines = [f"({_letter(row['label'])}) {row['text'].strip()}" for row in rows]
+    return "\n".join([stem.strip(), *lines]), record.get("answerKey") or ""
+
+
+def _columns(choices: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+    return zip(choices["label"], choices["text"], strict=True)
+
+
+def _told(record: dict[str, Any]) -> tuple[str, str]:
+    """QuaRel: the question holds its two choices."""
+    return record["question"].strip(), "AB"[record["answer_index"]]
+
+
+_SETS: Final = {
+    "commonsenseqa": _Set("{split}_rand_split*.jsonl*", "tau/commonsense_qa", "default", _listed),
+    "openbookqa": _Set("{split}.jsonl*", "allenai/openbookqa", "main", _listed),
+    "quarel": _Set("quarel-v1-{split}.jsonl*", "allenai/quarel", "default", _told),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The sets that are known."""
+    return tuple(_SETS)
+
+
+def problems(name: str, split: str, *, data: Path | None = None) -> list[Problem]:
+    """The problems of a split in file order. Raises DataError, and NoDataError where neither a folder nor the Hub has it."""
+    if name not in _SETS or split not in SPLITS:
+        raise DataError(f"no set '{name} {split}'; known: {', '.join(_SETS)}, each with {', '.join(SPLITS)}")
+    chosen = _SETS[name]
+    return [_problem(chosen, record, where, name, split) for where, record in _records(chosen, name, split, data)]
+
+
+def _problem(chosen: _Set, record: dict[str, Any], where: str, name: str, split: str) -> Problem:
+    try:
+        question, key = chosen.read(record)
+        return Problem(f"{name}-{record['id']}", question, _letter(key) if key else None, name, split)
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        raise DataError(f"{where}: {type(error).__name__}: {error}", hint="the file is not the published one") from error
+
+
+def _letter(label: str) -> str:
+    letter = normal_choice(label)
+    if letter is None:
+        raise ValueError(f"expected a letter A to E, found '{label[:20]}'")
+    return letter
+
+
+def _records(chosen: _Set, name: str, split: str, data: Path | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    path = _local(chosen, name, split, data) or _fetched(chosen, split)
+    if path.suffix == ".parquet":
+        yield from ((f"{path}, record {number}", row) for number, row in enumerate(_parquet(path), 1))
+        return
+    for where, row in read_jsonl(path):
+        if isinstance(row, BrokenLine):
+            raise DataError(f"{row.where}: {row.reason}", hint="the file is not the published one")
+        yield where, row
+
+
+def _local(chosen: _Set, name: str, split: str, data: Path | None) -> Path | None:
+    """The file in a data folder, if there is one. Raises NoDataError where a folder was named and has none."""
+    named = os.environ.get("SOCRATIC_DATA")
+    places = [data] if data else [*([Path(named).expanduser()] if named else []), cache_folder()]
+    hub, config = _HUB_SPLITS[split], chosen.config
+    own = (chosen.file.format(split=split), f"{split}.jsonl*", f"{hub}.jsonl*")
+    patterns = (*own, f"{config}/{hub}/0000.parquet", f"{config}/{hub}-*.parquet", f"data/{hub}-*.parquet")
+    found = (path for place in places for pattern in patterns for path in sorted((place / name).glob(pattern)))
+    path = next(found, None)
+    if path is None and data:  # who names a folder must not get other data
+        raise NoDataError(f"no {name} {split} in {data / name}; looked for {', '.join(patterns)}", hint=_HINT)
+    return path
+
+
+_HINT: Final = "put the authors' JSONL files into a folder of the set's name, and name the folder above it with --data"
+
+
+def _fetched(chosen: _Set, split: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    file = f"{chosen.config}/{_HUB_SPLITS[split]}/0000.parquet"
+    try:
+        return Path(hf_hub_download(chosen.repository, file, repo_type="dataset", revision=_REVISION))
+    except (OSError, ValueError) as error:
+        reason = f"no local file, and the Hub didn't give {chosen.repository} ({type(error).__name__})"
+        raise NoDataError(reason, hint=_HINT) from error
+
+
+def _parquet(path: Path) -> list[dict[str, Any]]:
+    try:
+        reader = import_module("pyarrow.parquet")
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{path} needs pyarrow", hint="pip install pyarrow, or take the authors' JSONL files") from error
+    try:
+        rows: list[dict[str, Any]] = reader.read_table(path).to_pylist()
+    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise DataError(f"{path} cannot be read: {error}", hint="get the file again") from error
+    return rows

@@ -1,0 +1,153 @@
+"""What teachers answered and what it cost: an append-only JSONL, one line per problem and sample, so that nothing is paid twice.
+
+In: entries. Out: the same, by their keys, in this run and in any later one. Each line is handed to the operating system before
+the next call is counted as done, so SIGKILL loses the calls in flight alone; a loss of power may lose a few lines more. A line
+that was cut off is set aside in `ledger.torn` and its call is made again. One process at a time writes. Memory holds a hash and
+a place for each entry, and no text. Knows nothing of what an answer means, and of no server.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from socratic.budget import Tokens
+from socratic.errors import RunError
+from socratic.schema import Problem
+from socratic.teacher import Reply, Sampling
+
+
+def key_of(problem: Problem, prompt_sha256: str, sampling: Sampling, sample: int) -> str:
+    """The name of a call: the hash of all that its reply hangs on."""
+    parts = [problem.id, problem.question, prompt_sha256, asdict(sampling), sample]
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One sample of one problem: all replies that were paid, the last of which counts. `used` are their tokens as the server
+    counted them, or at most, where it did not (`counted` is false)."""
+
+    key: str
+    problem: str  # its id
+    sample: int
+    prompt_sha256: str
+    sampling: Sampling
+    replies: tuple[Reply, ...]
+    used: Tokens
+    counted: bool = True
+    batch: bool = False
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> Entry:
+        """Read a line. Raises KeyError, TypeError, ValueError."""
+        replies = tuple(Reply.from_dict(reply) for reply in row["replies"])
+        if not replies:
+            raise ValueError("no reply")
+        return cls(**{**row, "replies": replies, "sampling": Sampling(**row["sampling"]), "used": Tokens(**row["used"])})
+
+
+@dataclass(slots=True)
+class Index:
+    """Where each entry stands, and what was used, by model and whether it was a batch."""
+
+    places: dict[bytes, int] = field(default_factory=dict)  # by the key's bytes, which are half as long as its text
+    used: dict[tuple[str, bool], Tokens] = field(default_factory=dict)
+    end: int = 0  # of the last whole line, in bytes
+    broken: int = 0  # lines that are no entry; their calls are made again
+
+    def __contains__(self, key: str) -> bool:
+        return bytes.fromhex(key) in self.places
+
+    def add(self, entry: Entry, length: int) -> None:
+        """Note an entry that stands at the end; of two with one key the first is the one that is used, both were paid."""
+        self.places.setdefault(bytes.fromhex(entry.key), self.end)
+        paid_as = (entry.sampling.model, entry.batch)
+        self.used[paid_as] = self.used.get(paid_as, Tokens()) + entry.used
+        self.end += length
+
+
+def index(path: Path) -> Index:
+    """Read through a ledger, up to a last line that was cut off. Where there is no file, nothing was asked yet."""
+    found = Index()
+    if not path.is_file():
+        return found
+    with path.open("rb") as lines:
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                found.add(_read(line), len(line))
+            except (KeyError, TypeError, ValueError, RecursionError):
+                found.broken += 1
+                found.end += len(line)
+    return found
+
+
+def _read(line: bytes) -> Entry:
+    return Entry.from_dict(json.loads(line))
+
+
+class Ledger:
+    """A ledger that is written to; use it as a context manager. Raises RunError where another process writes it."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._out = path.open("ab")
+        _lock(self._out, path)
+        self.index = index(path)
+        _set_aside(path, self.index.end)
+        self._in = path.open("rb")
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._in.close()
+        self._out.close()  # and the lock goes with it
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.index
+
+    def add(self, entry: Entry) -> None:
+        """Write a line. Raises RunError where the disk is full; what is half written is set aside by the next run."""
+        line = (json.dumps(asdict(entry), ensure_ascii=False) + "\n").encode("utf-8")
+        try:
+            self._out.write(line)
+            self._out.flush()
+        except OSError as error:
+            raise RunError(f"the ledger cannot be written: {error}", hint="make room and run the same command again") from error
+        self.index.add(entry, len(line))
+
+    def get(self, key: str) -> Entry:
+        """The entry of a key. Raises KeyError."""
+        self._in.seek(self.index.places[bytes.fromhex(key)])
+        return _read(self._in.readline())
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Held as long as the file is open; the system takes it back from a process that dies."""
+    try:
+        import fcntl  # not on Windows
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ModuleNotFoundError as error:
+        file.close()
+        raise RunError("ledgers need a system that locks files as POSIX does", hint="on Windows use WSL") from error
+    except OSError as error:
+        file.close()
+        raise RunError(f"another process writes {path}", hint="wait for it, or give another --out") from error
+
+
+def _set_aside(path: Path, end: int) -> None:
+    """Move what follows the last whole line into `ledger.torn`."""
+    if path.stat().st_size == end:
+        return
+    with path.open("r+b") as file:
+        file.seek(end)
+        with path.with_suffix(".torn").open("ab") as torn:
+            torn.write(file.read() + b"\n")
+        file.truncate(end)

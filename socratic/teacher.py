@@ -1,0 +1,401 @@
+"""Who answers: a teacher, and the one that most are, a model behind a server that speaks OpenAI's dialect.
+
+In: a problem, the number of the sample, the number of the attempt. Out: a `Reply`: text as the teacher wrote it, bounded and
+without the key, and what it used; else a CallError (this call brought none) or a TeacherError (no call will). Transport is
+retried by the `openai` client. JSON is asked for by a ladder, json_schema, json_object, marked text; what a server refuses is not
+asked for again. Knows nothing of ledgers, of money, or of whether an answer is right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+
+from socratic.errors import CallError, TeacherError, UsageError
+from socratic.prompts import Answers, Prompt
+from socratic.schema import Problem
+
+if TYPE_CHECKING:  # it takes most of a second
+    from openai import APIStatusError, AsyncOpenAI
+
+MAX_TEXT: Final = 20_000  # characters of a reply that are kept; no rationale is that long
+MAX_COMPLAINT: Final = 300  # characters of a server's complaint
+MAX_USAGE: Final = 1_000  # characters of its account of tokens
+MAX_PAUSE: Final = 120.0  # seconds that a server may ask us to wait; the client does not heed more either
+LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+
+
+class Rung(StrEnum):
+    """How JSON is asked for, the strictest first."""
+
+    SCHEMA = "json_schema"
+    OBJECT = "json_object"
+    MARKED = "marked"
+
+
+class Finish(StrEnum):
+    """How a reply ended."""
+
+    STOP = "stop"
+    LENGTH = "length"  # at the limit of tokens
+    OVERSIZE = "oversize"  # at MAX_TEXT
+    REFUSED = "refused"  # by the model, or by a filter
+    UNREADABLE = "unreadable"  # the server sent what is no chat completion
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the server counted them; `raw` is its own account as JSON, since providers count differently."""
+
+    input: int
+    output: int
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. `logprob` is the mean of its tokens, `retries` were made for transport; stored answers have no `rung`."""
+
+    text: str
+    finish: Finish
+    rung: Rung | None = None
+    usage: Usage | None = None
+    served: str = ""  # the model that the server names
+    fingerprint: str = ""
+    logprob: float | None = None
+    retries: int = 0
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> Reply:
+        """Read the ledger's form. Raises KeyError, TypeError, ValueError."""
+        usage = Usage(**row["usage"]) if row.get("usage") else None
+        return cls(**{**row, "finish": Finish(row["finish"]), "rung": Rung(row["rung"]) if row["rung"] else None, "usage": usage})
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What a reply hangs on beside the problem and the prompt. `seed` is that of sample 0; later samples add their number."""
+
+    model: str
+    temperature: float | None = None
+    reply_tokens: int = 1024
+    top_p: float | None = None
+    seed: int | None = None
+    logprobs: bool = False
+
+
+def bounded(text: str, finish: Finish) -> Reply:
+    """A text as a reply, cut where it is longer than any answer."""
+    return Reply(text[:MAX_TEXT], Finish.OVERSIZE if len(text) > MAX_TEXT else finish)
+
+
+class Teacher(Protocol):
+    """Whoever answers problems; `attempt` counts the re-asks of one sample."""
+
+    @property
+    def troubles(self) -> Counter[str]:
+        """What went wrong on the way, by kind, calls that a retry saved included."""
+        ...
+
+    async def ask(self, problem: Problem, *, sample: int, attempt: int) -> Reply:
+        """One reply. Raises CallError, TeacherError."""
+        ...
+
+    async def close(self) -> None:
+        """No call follows."""
+        ...
+
+
+# What is read of a chat completion. Usage is read apart: a wrong one must not cost the answer.
+
+
+class _Said(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Token(BaseModel):
+    logprob: float
+
+
+class _Logprobs(BaseModel):
+    content: tuple[_Token, ...] | None = None
+
+
+class _Choice(BaseModel):
+    message: _Said
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _Completion(BaseModel):
+    choices: tuple[_Choice, ...] = Field(min_length=1)
+    usage: Any = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where calls go and how patient they are; `retries` are the client's, of transport, each with a time-out in seconds."""
+
+    base_url: str | None = None  # None: $OPENAI_BASE_URL, else OpenAI's
+    key_name: str = "OPENAI_API_KEY"  # of the environment variable
+    timeout: float = 120.0
+    retries: int = 6
+
+
+def is_local(base_url: str) -> bool:
+    """Whether a server is on this machine; such servers mostly want no key."""
+    return urlsplit(base_url).hostname in LOCAL
+
+
+class OpenAITeacher:
+    """A model behind `/chat/completions`."""
+
+    def __init__(self, server: Server, sampling: Sampling, prompts: tuple[Prompt, Prompt]) -> None:
+        """`prompts` are one prompt, asking for JSON and for marked lines."""
+        import openai
+
+        self.server, self.sampling = server, sampling
+        self.base_url = _checked_url(server.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1")
+        self.bad_statuses, self.requests, self.replies = Counter[str](), 0, 0
+        self._prompts = dict(zip(Rung, (prompts[0], *prompts), strict=True))
+        self._refused = set[Rung]()
+        self._limit = "max_tokens"  # what the server calls the limit of a reply
+        self._pause = 0.0  # until then the server wants no calls; of time.monotonic
+        self._key = _read_key(server.key_name, self.base_url)
+        hooks: dict[str, list[Callable[..., Any]]] = {"request": [self._on_request], "response": [self._on_response]}
+        self.client: AsyncOpenAI = openai.AsyncOpenAI(
+            api_key=self._key.get_secret_value() or "none",
+            base_url=self.base_url,
+            timeout=server.timeout,
+            max_retries=server.retries,
+            http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.close()
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The rungs that the server has not refused."""
+        return tuple(rung for rung in Rung if rung not in self._refused)
+
+    @property
+    def troubles(self) -> Counter[str]:
+        """Bad answers by status; "lost": calls that timed out or broke off."""
+        lost = self.requests - self.replies - self.bad_statuses.total()
+        return self.bad_statuses + Counter({"lost": max(lost, 0)})
+
+    async def ask(self, problem: Problem, *, sample: int, attempt: int) -> Reply:
+        """One reply, each attempt a rung further down. Raises CallError, TeacherError."""
+        rungs = self.rungs[min(attempt, len(self.rungs) - 1) :]
+        refused, complaint = list[Rung](), ""
+        for rung in rungs:
+            try:
+                reply = await self._call(problem, sample, rung)
+            except _NotThatWay as error:
+                refused.append(rung)
+                complaint = complaint or str(error)
+                continue
+            self._refused.update(refused)  # only now is it sure that it was the form that was refused
+            return reply
+        raise CallError(complaint)
+
+    def refuse(self, rung: Rung) -> None:
+        """Do not ask this way again. Marked text is the last way, and stays."""
+        if rung is not Rung.MARKED:
+            self._refused.add(rung)
+
+    def body(self, problem: Problem, sample: int, rung: Rung) -> dict[str, Any]:
+        """The request: the same for single calls and for batches."""
+        prompt, wanted = self._prompts[rung], self.sampling
+        given = {"temperature": wanted.temperature, "top_p": wanted.top_p, "logprobs": wanted.logprobs or None}
+        seed = None if wanted.seed is None else wanted.seed + sample
+        return {
+            "model": wanted.model,
+            "messages": [asdict(message) for message in prompt.fill(question=problem.question)],
+            self._limit: wanted.reply_tokens,
+            **{name: value for name, value in {**given, "seed": seed}.items() if value is not None},
+            **_response_format(rung, prompt.answers),
+        }
+
+    def read(self, raw: bytes, rung: Rung, retries: int = 0) -> Reply:
+        """The reply in the body of a good response; a body that is no chat completion is an unreadable one."""
+        try:
+            completion = _Completion.model_validate_json(raw)
+        except ValidationError:
+            return Reply(self.scrub(raw.decode("utf-8", "replace"))[:MAX_TEXT], Finish.UNREADABLE, rung, retries=retries)
+        choice = completion.choices[0]
+        text, finish = _said(choice)
+        kept = bounded(self.scrub(text), finish)
+        return Reply(
+            text=kept.text,
+            finish=kept.finish,
+            rung=rung,
+            usage=self._usage(completion.usage),
+            served=self.scrub(completion.model or "")[:MAX_COMPLAINT],
+            fingerprint=self.scrub(completion.system_fingerprint or "")[:MAX_COMPLAINT],
+            logprob=_mean_logprob(choice.logprobs),
+            retries=retries,
+        )
+
+    def scrub(self, text: str) -> str:
+        """The text without the key; servers quote it in complaints. Halves of surrogate pairs, which no file can hold, go too."""
+        key = self._key.get_secret_value()
+        return (text.replace(key, "[key]") if key else text).encode("utf-8", "replace").decode("utf-8")
+
+    def _usage(self, raw: Any) -> Usage | None:
+        try:
+            found = _Usage.model_validate(raw)
+        except ValidationError:
+            return None
+        return Usage(found.prompt_tokens, found.completion_tokens, self.scrub(json.dumps(raw))[:MAX_USAGE])
+
+    async def _call(self, problem: Problem, sample: int, rung: Rung) -> Reply:
+        body = self.body(problem, sample, rung)
+        try:
+            async with self.speaking(), asyncio.timeout(self._patience):
+                raw = await self.client.chat.completions.with_raw_response.create(**body)
+        except _OtherName:
+            if "max_tokens" not in body:
+                raise
+            self._limit = "max_completion_tokens"  # newer models of OpenAI know this name alone
+            return await self._call(problem, sample, rung)
+        self.replies += 1
+        return self.read(raw.content, rung, raw.retries_taken)
+
+    @asynccontextmanager
+    async def speaking(self) -> AsyncIterator[None]:
+        """Turn the client's errors into ours, whose texts and tracebacks hold no key."""
+        import openai
+
+        try:
+            yield
+        except openai.APIStatusError as error:
+            raise self._failure(error) from None
+        except (openai.APIError, TimeoutError) as error:
+            raise CallError(self.scrub(f"{type(error).__name__}: {error}")[:MAX_COMPLAINT]) from None
+
+    @property
+    def _patience(self) -> float:
+        """Seconds for a call with all its retries: a server that sends a byte now and then never times out."""
+        return (self.server.retries + 1) * self.server.timeout + self.server.retries * MAX_PAUSE
+
+    def _failure(self, error: APIStatusError) -> CallError | TeacherError:
+        """What a bad status means, in words that hold no key."""
+        said = self.scrub(f"{error.status_code}: {error.message}")[:MAX_COMPLAINT]
+        if error.status_code in _HINTS:
+            where = f"{self.base_url}, model '{self.sampling.model}'"
+            return TeacherError(
+                f"the server refuses ({where}): {said}", hint=_HINTS[error.status_code].format(self.server.key_name)
+            )
+        if error.code == "insufficient_quota":
+            return TeacherError(f"the account has no money left: {said}", hint="pay, or take another teacher; the run goes on")
+        if error.status_code in (400, 422):
+            return _OtherName(said) if error.param == "max_tokens" else _NotThatWay(said)
+        return CallError(said)
+
+    async def _on_request(self, request: object) -> None:
+        """A limit of the rate holds for all calls: when one is told to wait, the others wait too."""
+        await asyncio.sleep(max(0.0, self._pause - time.monotonic()))
+        self.requests += 1
+
+    async def _on_response(self, response: Any) -> None:
+        if response.status_code >= 400:
+            self.bad_statuses[str(response.status_code)] += 1
+        if response.status_code == 429:
+            self._pause = max(self._pause, time.monotonic() + _seconds(response.headers.get("retry-after")))
+
+
+class _NotThatWay(CallError):
+    """The server finds the request wrong: the form of the answer, or this problem."""
+
+
+class _OtherName(_NotThatWay):
+    """The limit of a reply has another name there."""
+
+
+_HINTS: Final = {
+    401: "put a key that this server knows into ${}, or name another variable with --api-key-env",
+    403: "the key in ${} may not use this model",
+    404: "check --teacher and --base-url: it mostly ends in /v1",
+}
+
+
+def _checked_url(base_url: str) -> str:
+    """An address that may be written into records. Raises UsageError."""
+    try:
+        parts = urlsplit(base_url)
+        is_bare = not (parts.username or parts.password or parts.query or parts.fragment)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_bare, is_web = True, False
+    if not is_bare:
+        raise UsageError("the address of the server must hold no user, password or query", hint="keys go into the environment")
+    if not is_web:
+        raise UsageError(
+            f"expected a web address of a server, found '{base_url[:80]}'", hint="--base-url http://127.0.0.1:8000/v1"
+        )
+    return base_url
+
+
+def _read_key(name: str, base_url: str) -> SecretStr:
+    """The key in an environment variable; none is fine for a server on this machine. Raises UsageError, never showing a key."""
+    key = os.environ.get(name, "").strip()
+    if not key and not is_local(base_url):
+        raise UsageError(f"no key for {base_url}: ${name} is empty", hint=f"export {name}=…, or name another with --api-key-env")
+    if not re.fullmatch(r"[!-~]*", key):
+        raise UsageError(f"${name} holds signs that no key has, such as spaces", hint="copy the key again")
+    return SecretStr(key)
+
+
+def _response_format(rung: Rung, answers: Answers) -> dict[str, Any]:
+    if rung is Rung.MARKED:
+        return {}
+    if rung is Rung.OBJECT:
+        return {"response_format": {"type": "json_object"}}
+    schema = {"name": answers.value, "strict": True, "schema": answers.model.json_schema()}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+
+def _said(choice: _Choice) -> tuple[str, Finish]:
+    if choice.message.refusal or choice.finish_reason == "content_filter":
+        return choice.message.refusal or choice.message.content or "", Finish.REFUSED
+    return choice.message.content or "", Finish.LENGTH if choice.finish_reason == "length" else Finish.STOP
+
+
+def _mean_logprob(found: _Logprobs | None) -> float | None:
+    """Mean of the tokens; None where the server gave none, or values that are none."""
+    tokens = found.content if found and found.content else ()
+    mean = math.fsum(token.logprob for token in tokens) / len(tokens) if tokens else math.nan
+    return mean if math.isfinite(mean) else None
+
+
+def _seconds(retry_after: str | None) -> float:
+    """What the header says, if it is a number; a date is left to the client, which heeds it for its own call."""
+    try:
+        seconds = float(retry_after or 0)
+    except ValueError:
+        return 0.0
+    return seconds if 0 < seconds <= MAX_PAUSE else 0.0

@@ -1,0 +1,341 @@
+"""Teachers: what a server does wrong is borne, counted and never paid for twice; the key appears nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gzip
+import json
+import logging
+import traceback
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from teacher_server import PROMPT, Answer, TeacherServer, complaint, completion, pairs, question, right, serving
+
+from socratic import prompts
+from socratic.errors import CallError, DataError, SocraticError, TeacherError, UsageError
+from socratic.replay import Replay
+from socratic.schema import Problem
+from socratic.teacher import MAX_TEXT, Finish, OpenAITeacher, Reply, Rung, Sampling, Server, is_local
+
+PROBLEM = Problem("p", question(3, 12), "36")
+KEY = "sk-fake-0123456789"
+
+
+@pytest.fixture
+def forms(tmp_path: Path) -> tuple[prompts.Prompt, prompts.Prompt]:
+    """The tiny prompt, asking for JSON and for marked lines."""
+    path = tmp_path / "tiny.md"
+    path.write_text(PROMPT)
+    return prompts.load(path, form=prompts.Form.JSON), prompts.load(path, form=prompts.Form.MARKED)
+
+
+Forms = tuple[prompts.Prompt, prompts.Prompt]
+
+
+def ask(
+    server: TeacherServer, forms: Forms, *, attempts: tuple[int, ...] = (0,), **about: Any
+) -> tuple[list[Reply | SocraticError], OpenAITeacher]:
+    """Replies, or errors, to the same problem, one call after the other."""
+    sampling = Sampling("scripted", **{name: about.pop(name) for name in list(about) if name in SAMPLING})
+    teacher = OpenAITeacher(Server(server.url, **{"retries": 2, "timeout": 20.0, **about}), sampling, forms)
+
+    async def run() -> list[Reply | SocraticError]:
+        found = list[Reply | SocraticError]()
+        for attempt in attempts:
+            try:
+                found.append(await teacher.ask(PROBLEM, sample=0, attempt=attempt))
+            except SocraticError as error:
+                found.append(error)
+        await teacher.close()
+        return found
+
+    return asyncio.run(run()), teacher
+
+
+SAMPLING = {field.name for field in dataclasses.fields(Sampling)}
+
+
+def script(*answers: Answer | Callable[[dict[str, Any]], Answer]) -> Callable[[dict[str, Any]], Answer]:
+    """These answers in turn, the last for ever."""
+    turns = count()
+
+    def answer(body: dict[str, Any]) -> Answer:
+        found = answers[min(next(turns), len(answers) - 1)]
+        return found if isinstance(found, Answer) else found(body)
+
+    return answer
+
+
+def test_a_reply_tells_text_tokens_rung_and_who_served_it(forms: Forms) -> None:
+    with serving() as server:
+        (reply,), _ = ask(server, forms, temperature=0.5, top_p=0.9, seed=7, reply_tokens=99)
+    assert isinstance(reply, Reply) and reply.usage
+    assert json.loads(reply.text)["answer"] == "36"
+    assert (reply.finish, reply.rung, reply.served, reply.fingerprint) == (Finish.STOP, Rung.SCHEMA, "scripted-1", "fp")
+    assert (reply.usage.input, reply.usage.output) == (100, 20)
+    (body,) = server.asked
+    assert (body["temperature"], body["top_p"], body["seed"], body["max_tokens"]) == (0.5, 0.9, 7, 99)
+    assert body["response_format"]["json_schema"]["schema"]["additionalProperties"] is False
+    assert "logprobs" not in body, "what was not wanted is not sent"
+
+
+FAULTS = [
+    (complaint(429, "slow down", headers={"retry-after-ms": "10"}), "429"),
+    (complaint(500, "oops", headers={"retry-after-ms": "10"}), "500"),
+    (complaint(503, "oops", headers={"retry-after-ms": "10"}), "503"),
+    (Answer(completion("x").body, act="cut"), "lost"),
+    (Answer(b"", act="hang"), "lost"),
+]
+
+
+@pytest.mark.parametrize(("fault", "name"), FAULTS, ids=["429", "500", "503", "cut", "hang"])
+def test_a_fault_of_transport_is_retried_and_counted(fault: Answer, name: str, forms: Forms) -> None:
+    with serving(script(fault, right)) as server:
+        (reply,), teacher = ask(server, forms, timeout=3.0)
+    assert isinstance(reply, Reply) and reply.finish is Finish.STOP
+    assert reply.retries == 1 and len(server.asked) == 2
+    assert teacher.troubles == {name: 1}
+
+
+@pytest.mark.parametrize(("fault", "name"), FAULTS, ids=["429", "500", "503", "cut", "hang"])
+def test_a_fault_that_stays_is_the_error_of_one_call(fault: Answer, name: str, forms: Forms) -> None:
+    with serving(script(fault)) as server:
+        (error,), teacher = ask(server, forms, retries=1, timeout=1.0)
+    assert type(error) is CallError and error.retryable
+    assert teacher.troubles == {name: 2}
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(forms: Forms) -> None:
+    with serving(script(Answer(completion("x" * 5_000).body, act="drip"))) as server:
+        (error,), _ = ask(server, forms, retries=0, timeout=1.0)
+    assert type(error) is CallError
+
+
+def test_all_calls_wait_when_one_is_told_to(forms: Forms) -> None:
+    fault = complaint(429, "slow down", headers={"retry-after": "0.5"})
+    with serving(script(fault, right)) as server:
+        teacher = OpenAITeacher(Server(server.url), Sampling("scripted"), forms)
+
+        async def run() -> None:
+            first = asyncio.create_task(teacher.ask(PROBLEM, sample=0, attempt=0))
+            while not teacher.bad_statuses:
+                await asyncio.sleep(0.005)
+            await teacher.ask(PROBLEM, sample=1, attempt=0)
+            await first
+            await teacher.close()
+
+        asyncio.run(run())
+    assert server.times[1] - server.times[0] >= 0.45, "the other call was not told, and waited too"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_server_that_refuses_us_ends_everything_at_once(status: int, forms: Forms) -> None:
+    with serving(script(complaint(status, "no"))) as server:
+        (error,), _ = ask(server, forms)
+    assert isinstance(error, TeacherError) and error.hint and "scripted" in str(error)
+    assert len(server.asked) == 1
+
+
+def test_an_empty_account_ends_everything(forms: Forms) -> None:
+    with serving(script(complaint(429, "pay", code="insufficient_quota", headers={"retry-after-ms": "5"}))) as server:
+        (error,), _ = ask(server, forms, retries=1)
+    assert isinstance(error, TeacherError)
+
+
+def refusing(*formats: str) -> Callable[[dict[str, Any]], Answer]:
+    """A server that knows no such response formats."""
+
+    def answer(body: dict[str, Any]) -> Answer:
+        wanted = body.get("response_format", {}).get("type", "text")
+        return complaint(400, f"{wanted} is not supported") if wanted in formats else right(body)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("formats", "rung"),
+    [(("json_schema",), Rung.OBJECT), (("json_schema", "json_object"), Rung.MARKED), (("json_object",), Rung.SCHEMA)],
+)
+def test_a_rung_that_the_server_refuses_is_asked_for_once(formats: tuple[str, ...], rung: Rung, forms: Forms) -> None:
+    with serving(refusing(*formats)) as server:
+        replies, _ = ask(server, forms, attempts=(0, 0, 0))
+    assert [reply.rung for reply in replies if isinstance(reply, Reply)] == [rung] * 3
+    assert len(server.asked) == 3 + len(formats[: list(Rung).index(rung)])
+
+
+def test_each_attempt_goes_a_rung_down_and_past_what_is_refused(forms: Forms) -> None:
+    with serving(refusing("json_object")) as server:
+        replies, _ = ask(server, forms, attempts=(0, 1, 2, 0))
+    assert [reply.rung for reply in replies if isinstance(reply, Reply)] == [Rung.SCHEMA, Rung.MARKED, Rung.MARKED, Rung.SCHEMA]
+
+
+def test_marked_text_is_asked_for_in_marked_words(forms: Forms) -> None:
+    with serving(refusing("json_schema", "json_object")) as server:
+        ask(server, forms)
+    systems = [body["messages"][0]["content"] for body in server.asked]
+    assert ["JSON" in text for text in systems] == [True, True, False]
+
+
+def test_a_problem_that_the_server_finds_wrong_in_any_form_costs_only_itself(forms: Forms) -> None:
+    with serving(script(*[complaint(400, "context too long")] * 3, right)) as server:
+        (error, reply), _ = ask(server, forms, attempts=(0, 0))
+    assert isinstance(error, CallError) and "context too long" in str(error)
+    assert isinstance(reply, Reply) and reply.rung is Rung.SCHEMA, "no rung is blamed for it"
+
+
+def test_the_limit_of_a_reply_is_sent_by_the_name_that_the_server_knows(forms: Forms) -> None:
+    def strict(body: dict[str, Any]) -> Answer:
+        return complaint(400, "use max_completion_tokens", param="max_tokens") if "max_tokens" in body else right(body)
+
+    with serving(strict) as server:
+        replies, _ = ask(server, forms, attempts=(0, 0))
+    assert all(isinstance(reply, Reply) for reply in replies)
+    assert ["max_completion_tokens" in body for body in server.asked] == [False, True, True]
+
+
+HALF = completion("x").body[:40]
+
+
+@pytest.mark.parametrize(
+    ("answer", "finish"),
+    [
+        (Answer(HALF), Finish.UNREADABLE),
+        (Answer(b""), Finish.UNREADABLE),
+        (Answer(b"<html>busy</html>", headers={"Content-Type": "text/html"}), Finish.UNREADABLE),
+        (Answer(b"\xff\xfe\x00"), Finish.UNREADABLE),
+        (Answer(b'{"choices": []}'), Finish.UNREADABLE),
+        (Answer(b"[" * 100_000), Finish.UNREADABLE),
+        (completion(None), Finish.STOP),
+        (completion("x", finish="length"), Finish.LENGTH),
+        (completion("x", finish="content_filter"), Finish.REFUSED),
+        (completion(None, refusal="I will not"), Finish.REFUSED),
+        (completion("x" * 1_000_000), Finish.OVERSIZE),
+    ],
+)
+def test_whatever_body_comes_is_a_reply_of_bounded_size(answer: Answer, finish: Finish, forms: Forms) -> None:
+    with serving(script(answer)) as server:
+        (reply,), _ = ask(server, forms)
+    assert isinstance(reply, Reply) and reply.finish is finish
+    assert len(reply.text) <= MAX_TEXT
+    assert Reply.from_dict(json.loads(json.dumps(dataclasses.asdict(reply)))) == reply
+
+
+@pytest.mark.parametrize(
+    "usage", [{"prompt_tokens": -1, "completion_tokens": 2}, {"tokens": 3}, "many", [1], {"prompt_tokens": "x"}]
+)
+def test_tokens_that_cannot_be_believed_are_not_counted_and_do_not_cost_the_answer(usage: Any, forms: Forms) -> None:
+    with serving(script(completion("hello", usage=usage))) as server:
+        (reply,), _ = ask(server, forms)
+    assert isinstance(reply, Reply) and reply.text == "hello" and reply.usage is None
+
+
+def test_likelihoods_are_kept_where_they_are_given(forms: Forms) -> None:
+    body = json.loads(completion("a b").body)
+    body["choices"][0]["logprobs"] = {"content": [{"token": "a", "logprob": -1.0}, {"token": "b", "logprob": -2.0}]}
+    with serving(script(Answer(json.dumps(body).encode()))) as server:
+        (reply,), _ = ask(server, forms, logprobs=True)
+    assert isinstance(reply, Reply) and reply.logprob == pytest.approx(-1.5)
+    assert server.asked[0]["logprobs"] is True
+
+
+def test_a_key_appears_in_no_error_log_traceback_or_reply(
+    forms: Forms, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    caplog.set_level(logging.DEBUG)
+    echo = Answer(completion(f"your key is {KEY}", usage={"note": KEY}).body, headers={"x-key": "1"})
+    with serving(script(complaint(401, f"Incorrect API key provided: {KEY}"), echo, complaint(400, KEY, code=KEY))) as server:
+        found, teacher = ask(server, forms, attempts=(0, 0, 0), key_name="MY_KEY")
+    assert server.keys[0] == f"Bearer {KEY}", "it was sent, or this test shows nothing"
+    assert isinstance(found[0], TeacherError) and "[key]" in str(found[0]) and "MY_KEY" in found[0].hint
+    assert isinstance(found[1], Reply) and "[key]" in found[1].text
+    told = [repr(found), repr(teacher.server), caplog.text, repr(vars(teacher).get("_key"))]
+    for error in found:
+        if isinstance(error, SocraticError):
+            told += ["".join(traceback.format_exception(error)), error.hint]
+    assert KEY not in "".join(told)
+
+
+@pytest.mark.parametrize("key", ["sk fake", "sk-fäke", "sk\x00x"])
+def test_a_key_that_is_none_is_refused_without_showing_it(key: str, forms: Forms, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "\x00" in key:
+        key = "sk\x01x"  # the environment holds no NUL
+    monkeypatch.setenv("MY_KEY", key)
+    with pytest.raises(UsageError) as caught:
+        OpenAITeacher(Server("http://localhost:1/v1", "MY_KEY"), Sampling("m"), forms)
+    assert key not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
+
+
+def test_no_key_is_fine_on_this_machine_alone(forms: Forms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with serving() as server:
+        (reply,), _ = ask(server, forms)
+    assert isinstance(reply, Reply)
+    with pytest.raises(UsageError, match="OPENAI_API_KEY"):
+        OpenAITeacher(Server("https://example.org/v1"), Sampling("m"), forms)
+    assert not is_local("http://localhost.example.org/v1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:secret@example.org/v1",
+        "https://example.org/v1?key=secret",
+        "ftp://example.org",
+        "example.org",
+        "",
+        "http://[",
+    ],
+)
+def test_an_address_that_is_none_or_holds_secrets_is_refused(url: str, forms: Forms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(UsageError) as caught:
+        OpenAITeacher(Server(url), Sampling("m"), forms)
+    assert "secret" not in str(caught.value)
+
+
+# Stored answers
+
+
+def replayed(path: Path, problem: Problem, sample: int) -> Reply:
+    return asyncio.run(Replay(path).ask(problem, sample=sample, attempt=0))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz", "a.jsonl", "a.jsonl.gz"])
+def test_stored_answers_are_found_by_the_letters_of_the_question(name: str, tmp_path: Path) -> None:
+    rows = [
+        {"instruction": PROBLEM.question.upper() + " ", "output": ["first", "second"]},
+        {"question": "Other?", "text": "third"},
+    ]
+    text = "\n".join(map(json.dumps, rows)) if "jsonl" in name else json.dumps(rows)
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    assert [replayed(path, PROBLEM, sample).text for sample in (0, 1)] == ["first", "second"]
+    assert replayed(path, Problem("o", "other"), 0).text == "third"
+    for problem, sample in ((PROBLEM, 2), (Problem("x", "unknown"), 0)):
+        with pytest.raises(CallError) as caught:
+            replayed(path, problem, sample)
+        assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": 1}', "[1]", "[", '[{"question": 1, "output": "x"}]', '[{"question": "x", "output": [1]}]', '[{"question": "x"}]'],
+)
+def test_a_file_that_holds_no_stored_answers_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(DataError):
+        Replay(path)
+    with pytest.raises(DataError):
+        Replay(tmp_path / "missing.json")
+
+
+def test_the_scripted_server_answers_rightly() -> None:
+    assert json.loads(pairs({"messages": [{"content": question(3, 12)}], "response_format": {}}))["answer"] == "36"
