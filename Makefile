@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .PHONY: help solve time test check train-pair reproduce-gsm8k reproduce-svamp reproduce-strategyqa reproduce-scotd reproduce-smoke
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
 .venv/light: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -117,20 +117,21 @@ class Decomposer:
         ids = self.engine.vocabulary.ids
         knowns = [_known(trace) for trace in traces]
         contexts = _contexts(traces, self.style, self.guides)
-        prompts = [self._prompt(*given) for given in zip(traces, knowns, contexts, strict=True)]
+        openings = [() if trace.steps else (ids[ASK],) for trace in traces]  # else a problem without a full stop might go on
+        prompts = [self._prompt(*given) for given in zip(traces, knowns, contexts, openings, strict=True)]
         stop, most = frozenset({ids[SOLVE], ids[DONE]}), QUESTION_TOKENS
         written = _complete(self.engine, prompts, stop=stop, most=most, least=most, decoding=decoding)
-        return [self._read(turn, known) for turn, known in zip(written, knowns, strict=True)]
+        return [self._read(*turn) for turn in zip(openings, written, knowns, strict=True)]
 
-    def _prompt(self, trace: Trace, known: Known, context: list[Segment]) -> Prompt:
+    def _prompt(self, trace: Trace, known: Known, context: list[Segment], opening: tuple[int, ...]) -> Prompt:
         own = {ASK, SOLVE, DONE} if trace.steps else {ASK, SOLVE}  # a trace without steps cannot be done
         may = transcript.allowed_marks(known, self.style) | own
-        return Prompt(tuple(self.engine.vocabulary.encode_segments(context)), _banned(self.engine, may))
+        return Prompt((*self.engine.vocabulary.encode_segments(context), *opening), _banned(self.engine, may))
 
-    def _read(self, turn: list[int] | None, known: Known) -> str | Ended:
+    def _read(self, opening: tuple[int, ...], turn: list[int] | None, known: Known) -> str | Ended:
         if turn is None:
             return Ended.CONTEXT_FULL
-        pieces = self.engine.vocabulary.decode(turn)
+        pieces = self.engine.vocabulary.decode([*opening, *turn])
         if pieces[:1] == [DONE]:
             return Ended.DONE
         if pieces[:1] != [ASK] or pieces[-1:] != [SOLVE]:

@@ -387,7 +387,7 @@ def test_killed_at_any_moment_and_resumed_every_key_is_there_once_and_only_calls
     prompt: Path, tmp_path: Path
 ) -> None:
     problems = [Problem(f"m{n}", question(2 + n, 7), str(7 * (2 + n))) for n in range(60)]
-    out, concurrency, kills = tmp_path / "run", 4, (1, 41, 90)
+    out, concurrency, kills = tmp_path / "run", 4, (1, 70)
     with serving(delay=0.02) as server:
         arguments = command(
             *(

@@ -90,15 +90,13 @@ def test_the_bound_is_above_what_gpt2_makes_of_real_problems(tmp_path: Path) -> 
 
     folder = next(Path(os.environ["SOCRATIC_DATA"]).glob("gpt2-tokenizer"))
     tokenizer = ByteLevelBPETokenizer(str(folder / "encoder.json"), str(folder / "vocab.bpe"))
-    texts = [
-        trace.problem.question + "".join(step.solution for step in trace.steps) for trace in benchmarks.traces("gsm8k", "train")
-    ]
+    texts = [problem.question for problem in benchmarks.problems("gsm8k", "train")[::20]]
     texts += [
         "1 2 3 4 5",
         "{{{}}}" * 20,
         json.dumps({"steps": [{"question": "a"}]} | {str(n): n for n in range(50)}),
         "ä€😀漢字" * 9,
     ]
-    for text in texts[::100] + texts[-4:]:
+    for text in texts:
         found = len(tokenizer.encode(text).ids)
         assert found <= budget.most_tokens([text]) <= 4 * found + 2 * budget.MESSAGE_TOKENS

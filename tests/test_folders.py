@@ -10,7 +10,7 @@ import pytest
 
 from socratic.engines.ct2 import Ct2Engine
 from socratic.errors import ModelError
-from socratic.folders import NEEDED, find_pair, model_type, read_student
+from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, find_pair, model_type, read_student, weights_file
 from socratic.transcript import Capitals, Numbers, Results, Solutions, Style
 
 STYLE = {"style": {"numbers": "digits", "solutions": "sentence", "results": "learned"}}
@@ -18,7 +18,7 @@ STYLE = {"style": {"numbers": "digits", "solutions": "sentence", "results": "lea
 
 def student(folder: Path, *, without: str = "", about: object = STYLE) -> Path:
     folder.mkdir(parents=True)
-    for name in NEEDED:
+    for name in (*NEEDED, WEIGHTS):
         if name != without:
             (folder / name).write_text(json.dumps(about) if name == "student.json" else "{}")
     return folder
@@ -56,7 +56,14 @@ def test_a_unified_student_is_both(tmp_path: Path, inner: str) -> None:
     assert asks == solves
 
 
-@pytest.mark.parametrize("missing", NEEDED)
+def test_weights_in_eight_bits_are_weights_too(tmp_path: Path) -> None:
+    folder = student(tmp_path / "s")
+    (folder / WEIGHTS).rename(folder / SMALL_WEIGHTS)
+    assert read_student(folder).path == folder
+    assert weights_file(folder).name == SMALL_WEIGHTS
+
+
+@pytest.mark.parametrize("missing", [*NEEDED, WEIGHTS])
 def test_half_a_student_is_refused_by_the_name_of_what_is_missing(tmp_path: Path, missing: str) -> None:
     with pytest.raises(ModelError, match=missing) as caught:
         read_student(student(tmp_path / "half", without=missing))

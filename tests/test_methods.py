@@ -26,7 +26,7 @@ from socratic.mix import as_learned, trainable
 from socratic.orchestrator import Orchestrator, Vote
 from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace, Training
 from socratic.students import Decomposer, Solver
-from socratic.transcript import GUIDED, Guidance, Numbers, Solutions, Style
+from socratic.transcript import ASK, GUIDED, Guidance, Numbers, Solutions, Style
 from socratic.vocabulary import Vocabulary
 
 STYLES = [Style(numbers, solutions) for numbers in Numbers for solutions in Solutions]
@@ -70,6 +70,7 @@ class TaughtEngine:
         self.vocabulary = vocabulary
         self.lessons = [tuple(ids) for ids in lessons]
         self.written = set[tuple[int, int]]()  # lesson, place
+        self.read_last = set[tuple[int, int]]()  # where prompts ended
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
@@ -84,6 +85,7 @@ class TaughtEngine:
         end = next(place for place, token in enumerate(rest) if token in stop) + 1
         assert not prompt.banned & set(rest[:end]), "a student must be free to write what it learned"
         self.written |= {(number, start + place) for place in range(end)}
+        self.read_last.add((number, start - 1))
         return list(rest[:end])
 
 
@@ -157,7 +159,10 @@ def test_a_student_writes_what_it_was_supervised_on_and_nothing_else(
     assert all(map(grade, found))
     for training, student in students.items():
         assert isinstance(student.engine, TaughtEngine)
-        assert student.engine.written == lessons.supervised(training, student.style), training
+        learned = lessons.supervised(training, student.style)
+        given = (student.engine.read_last - student.engine.written) & learned  # a turn's opening mark, where no other could stand
+        assert student.engine.written | given == learned, training
+        assert {lessons.of(training, student.style)[n].ids[place] for n, place in given} <= {lessons.vocabulary.ids[ASK]}
 
 
 @pytest.mark.parametrize("method", Method)

@@ -74,11 +74,11 @@ def test_perfect_stopping_stops_who_would_go_on_and_leaves_other_ends_alone() ->
     assert solve(["a?", Ended.CONTEXT_FULL], solves, Swap.STOPPING).ended is Ended.CONTEXT_FULL
 
 
-def test_perfect_stopping_does_not_end_at_a_repeated_subquestion() -> None:
-    solves: dict[str, str | Ended] = {"How many?": "<<3*12=36>>36"}
-    assert solve(["How many?", "how many"], {**solves, "how many": "<<36-6=30>>30"}, Swap.AS_IS).ended is Ended.REPEATED
-    found = solve(["How many?", "how many"], {**solves, "how many": "<<36-6=30>>30"}, Swap.STOPPING)
-    assert (found.answer, found.ended) == ("30", Ended.DONE)
+def test_perfect_stopping_does_not_end_at_a_repeated_step() -> None:
+    solves: dict[str, str | Ended] = dict.fromkeys(("How many?", "how many"), "<<3*12=36>>36")
+    assert solve(["How many?", "how many"], solves, Swap.AS_IS).ended is Ended.REPEATED
+    found = solve(["How many?", "how many"], solves, Swap.STOPPING)
+    assert (found.answer, found.ended, len(found.steps)) == ("36", Ended.DONE, 2)
 
 
 def test_places_of_a_batch_are_kept() -> None:

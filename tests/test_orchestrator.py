@@ -60,10 +60,20 @@ def test_stream_yields_one_more_step_each_round_and_ends_as_solve_does() -> None
     assert [trace.ended for trace in rounds] == [None, None, Ended.DONE]
 
 
+HALF = "<<48/2=24>>24"
+
+
 @pytest.mark.parametrize(
     ("asks", "solves", "ended", "answer", "steps"),
     [
-        (["How many in May?", "how many in may"], {}, Ended.REPEATED, "24", 1),
+        (["How many?", "how many"], {"How many?": "<<48/2=24>>24", "how many": "<<48/2=24>>24"}, Ended.REPEATED, "24", 1),
+        (
+            ["How many?", "how many", Ended.DONE],
+            {"How many?": "<<48/2=24>>24", "how many": "<<48+24=72>>72"},
+            Ended.DONE,
+            "72",
+            2,
+        ),
         ([Ended.DONE], {}, Ended.NO_ANSWER, None, 0),
         ([Ended.CONTEXT_FULL], {}, Ended.CONTEXT_FULL, None, 0),
         (["How many in May?", Ended.CONTEXT_FULL], {}, Ended.CONTEXT_FULL, "24", 1),

@@ -113,9 +113,15 @@ def test_decomposers_turn_is_read_or_named(vocabulary: Vocabulary, turn: list[Pi
 
 def test_full_context_is_said_and_spares_the_others(vocabulary: Vocabulary) -> None:
     long = Trace(Problem("long", "How many? " * 100))
-    engine = ScriptedEngine(vocabulary, [[DONE], [NUMBERS[0], EQUALS], [END]], context=300)
-    assert Decomposer(engine, MASKED).ask([long, START], GREEDY) == [Ended.CONTEXT_FULL, Ended.DONE]
+    engine = ScriptedEngine(vocabulary, [[" How many?", SOLVE], [NUMBERS[0], EQUALS], [END]], context=300)
+    assert Decomposer(engine, MASKED).ask([long, START], GREEDY) == [Ended.CONTEXT_FULL, "How many?"]
     assert Solver(engine, MASKED).solve([long, START], ["a?", "b?"], GREEDY) == [Ended.CONTEXT_FULL, "48 = <<48=48>>48"]
+
+
+def test_the_first_turn_is_opened_for_it_lest_it_go_on_with_the_problem(vocabulary: Vocabulary) -> None:
+    engine = ScriptedEngine(vocabulary, [[" How many?", SOLVE], [ASK, " How many?", SOLVE]])
+    assert Decomposer(engine, MASKED).ask([START, LATER], GREEDY) == ["How many?", "How many?"]
+    assert [prompt.ids[-1] == vocabulary.ids[ASK] for prompt in engine.prompts] == [True, False]
 
 
 def test_a_solver_that_never_ends_is_stopped(vocabulary: Vocabulary) -> None:
