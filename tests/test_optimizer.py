@@ -84,3 +84,13 @@ def test_saved_and_restored_state_goes_on_as_if_nothing_happened(model: Any) -> 
     step(straight, one)
     step(resumed, fresh)
     assert all(torch.equal(a, b) for a, b in zip(straight.parameters(), resumed.parameters(), strict=True))
+
+
+def test_a_llama_s_words_are_words_too() -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
+    llama = LlamaForCausalLM(LlamaConfig(vocab_size=40, tie_word_embeddings=True, **small))
+    words, *others = optimizer_of(llama).adamw.param_groups
+    assert [id(p) for p in words["params"]] == [id(llama.get_input_embeddings().weight)]
+    assert words["weight_decay"] == 0 < others[0]["weight_decay"]
