@@ -8,6 +8,7 @@ imported by the verb that needs them. Knows nothing that the library does not al
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,9 @@ app.add_typer(data_app, name="data")
 
 def main() -> None:
     """Run the command; a SocraticError becomes message, hint and exit code."""
+    # Read when numpy is first imported, which no module above does. OpenBLAS waits for its threads by spinning: beside one
+    # busy core two threads took 23 s for an answer that one gives in 2 s.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except SocraticError as error:
