@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socratic import benchmarks, curriculum
-from socratic.confidence import Calibration, Features
+from socratic.confidence import Calibration, Features, load
 from socratic.errors import DataError, UsageError
 from socratic.evaluate import Rated
 from socratic.leakage import Guard, Likeness
@@ -186,11 +186,23 @@ def require_scipy() -> Any:
 
 
 def save(path: Path, fitted: Fitted, data: Sequence[str]) -> None:
-    """Write `confidence.json`: what `confidence.load` reads, and a record of how it was made."""
+    """Write a model into `confidence.json`, with a record of how it was made; those for other numbers of traces stay.
+
+    Raises ModelError where a file that is there already cannot be used.
+    """
     model = fitted.calibration
     weights = {name: round(weight, 6) for name, weight in asdict(model.weights).items()}
     made = {"data": list(data), "votes": fitted.votes, "accuracy": round(fitted.accuracy, 4)}
     quality = {"cross_validated": asdict(fitted.quality), "agreement_alone": asdict(fitted.agreement_alone)}
-    row = {"intercept": round(model.intercept, 6), "weights": weights, "samples": model.samples, **made, **quality}
+    row = {"samples": model.samples, "intercept": round(model.intercept, 6), "weights": weights, **made, **quality}
+    rows = [*_others(path, model.samples), row]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps({"models": sorted(rows, key=lambda row: row["samples"])}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _others(path: Path, samples: int) -> list[dict[str, Any]]:
+    if not load(path.parent).models:
+        return []
+    rows = json.loads(path.read_text(encoding="utf-8"))["models"]
+    return [row for row in rows if row["samples"] != samples]

@@ -1,4 +1,4 @@
-"""How sure a vote is: from what its traces are like to a probability that its answer is right.
+"""How sure a vote, or a single trace, is: from what the traces are like to a probability that its answer is right.
 
 In: the k traces of one problem, the camps that they fall into, and a pair's `confidence.json`. Out: `Features`, and a
 `Confidence`: by a logistic model with that file's weights, or by agreement alone where there is no such file. Only what a
@@ -168,7 +168,7 @@ WORDS: Final = ((0.9, "almost sure"), (0.7, "likely"), (0.5, "rather likely"), (
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic model: a weight for each feature. `samples` is the k of the votes that it was fitted on."""
+    """A logistic model: a weight for each feature. `samples` is the k of the votes that it was fitted on, 1 of single traces."""
 
     intercept: float
     weights: Features
@@ -188,17 +188,32 @@ def confide(features: Features, calibration: Calibration | None) -> Confidence:
     return Confidence(calibration.probability(features), calibrated=True)
 
 
-def load(folder: Path) -> Calibration | None:
-    """A pair's calibration, None where its folder has none. Raises ModelError where the file cannot be used."""
+@dataclass(frozen=True, slots=True)
+class Calibrations:
+    """A pair's models, one for each number of traces that it was calibrated with."""
+
+    models: tuple[Calibration, ...] = ()
+
+    def of(self, samples: int) -> Calibration | None:
+        """For a vote of so many traces the nearest; for a single trace, which nothing agrees with, only one of its own kind."""
+        alike = [model for model in self.models if (model.samples == 1) == (samples == 1)]
+        return min(alike, key=lambda model: abs(model.samples - samples), default=None)
+
+
+def load(folder: Path) -> Calibrations:
+    """A pair's calibrations, none where its folder has no such file. Raises ModelError where the file cannot be used."""
     path = folder / FILE
     if not path.is_file():
-        return None
+        return Calibrations()
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        intercept = float(data["intercept"])
-        if not math.isfinite(intercept):
-            raise DataError(f"expected a finite intercept, found {intercept}")
-        return Calibration(intercept, Features.from_dict(data["weights"]), int(data["samples"]))
+        return Calibrations(tuple(map(_model, json.loads(path.read_text(encoding="utf-8"))["models"])))
     except (DataError, ValueError, KeyError, TypeError, OSError) as error:
         hint = "write it anew with `socratic calibrate`, or remove it"
         raise ModelError(f"{path} cannot be used ({error})", hint=hint) from error
+
+
+def _model(row: dict[str, Any]) -> Calibration:
+    intercept = float(row["intercept"])
+    if not math.isfinite(intercept):
+        raise DataError(f"expected a finite intercept, found {intercept}")
+    return Calibration(intercept, Features.from_dict(row["weights"]), int(row["samples"]))

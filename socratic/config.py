@@ -39,6 +39,9 @@ class DataSource(Strict):
     visits: int = Field(0, ge=0, description="so often one random trace of each problem, in place of all: epochs in one")
     steps: tuple[int, int] = Field((1, 99), description="fewest and most steps of a trace")
     repeat: int = Field(1, ge=1, description="how often each trace is used")
+    ask: Literal["last", "earlier"] = Field(
+        "last", description="earlier: each story with a question that an earlier step answers"
+    )
     resampled: int = Field(0, ge=0, description="further copies of each trace with its numbers drawn anew, where that is safe")
     seed: int = Field(0, ge=0, description="of the curriculum's draws, of new numbers, of filter and visits")
 
@@ -95,7 +98,10 @@ class TrainConfig(Strict):
     warmup_steps: int = Field(100, ge=0)
     weight_decay: float = Field(0.1, ge=0)
     dropout: float = Field(0.0, ge=0, lt=1, description="of scratch models")
-    precision: Literal["bf16", "fp32"] = "bf16"
+    frozen_layers: int = Field(
+        0, ge=0, description="so many of the lowest layers, and the embeddings, learn nothing: half the cost"
+    )
+    precision: Literal["auto", "bf16", "fp32"] = Field("auto", description="auto: bf16 where the device computes in it")
     lora: Lora | None = None
     save_steps: int = Field(500, ge=1, description="optimizer steps between checkpoints")
     log_steps: int = Field(10, ge=1)
@@ -105,6 +111,12 @@ class TrainConfig(Strict):
     def _frozen_words_do_not_decay(self) -> TrainConfig:
         if self.words == "frozen" and self.optimizer != "muon":
             raise ValueError("words: frozen needs optimizer: muon, whose embeddings have no weight decay")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_freeze(self) -> TrainConfig:
+        if self.frozen_layers and (self.lora or self.words == "frozen"):
+            raise ValueError("frozen_layers freezes the embeddings too: leave lora and words out")
         return self
 
 

@@ -19,6 +19,7 @@ from socratic import benchmarks, curriculum, filters
 from socratic.answers import normal_answer, same_answer
 from socratic.arithmetic import Known, check_solution, equations, number_text
 from socratic.config import DataSource, TrainConfig
+from socratic.earlier import ask_earlier
 from socratic.errors import DataError
 from socratic.leakage import Guard, LeakReport, Likeness, load_guard, set_name
 from socratic.resample import Plan, align
@@ -43,6 +44,7 @@ class Refused(StrEnum):
     WRONG_ANSWER = "last result is not the answer"
     NO_ANSWER = "no answer that could be compared"
     LEAK = "like a test problem"
+    NOT_EARLIER = "no earlier step answers a question that stands alone"
     STEPS = "fewer or more steps than the source asks for"
 
 
@@ -63,7 +65,7 @@ def training_mix(settings: TrainConfig, style: Style, training: Training, *, dat
     for source in settings.data:
         looks, start = random.Random(source.seed), len(mix.traces)
         for trace in _read(source, data):
-            kept = _wanted(trainable(trace, style, training), source)
+            kept = _wanted(trainable(trace, style, training), source, looks)
             if isinstance(kept, Trace) and _leaks(kept.problem, guard, mix.leaks, allowed=settings.leakage == "allow"):
                 kept = Refused.LEAK
             if isinstance(kept, Refused):
@@ -100,8 +102,10 @@ def _put_in_order(mix: Mix, settings: TrainConfig) -> None:
         mix.traces.sort(key=lambda trace: len(trace.steps))
 
 
-def _wanted(kept: Trace | Refused, source: DataSource) -> Trace | Refused:
+def _wanted(kept: Trace | Refused, source: DataSource, rng: random.Random) -> Trace | Refused:
     fewest, most = source.steps
+    if source.ask == "earlier" and isinstance(kept, Trace):
+        kept = ask_earlier(kept, rng) or Refused.NOT_EARLIER
     return kept if isinstance(kept, Refused) or fewest <= len(kept.steps) <= most else Refused.STEPS
 
 

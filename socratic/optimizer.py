@@ -7,13 +7,12 @@ AdamW. Knows nothing of data or roles.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-EMBEDDINGS = re.compile(r"wte|wpe|embed")  # GPT-2's names; BERT's and Llama's
+from socratic.models import EMBEDDINGS
 
 
 class MuonAdamW(torch.optim.Optimizer):

@@ -18,11 +18,12 @@ from typing import Any, Protocol
 
 from socratic.answers import Kind, lenient, normal_number, same_answer
 from socratic.arithmetic import Known, check_solution, find_numbers, number_text
-from socratic.confidence import Calibration, Confidence, Features, confide, is_sound, is_verified, load
+from socratic.confidence import Calibrations, Confidence, Features, confide, is_sound, is_verified, load
 from socratic.errors import DataError, UsageError
 from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace
 
 GREEDY = Decoding()
+UNCALIBRATED = Calibrations()
 TEMPERATURE = 0.7  # of sampled traces
 MAX_QUESTION = 4000  # characters; the students' context is far shorter
 
@@ -67,7 +68,7 @@ class Vote:
 
 
 class Orchestrator:
-    """Runs two students in lockstep; with a calibration its votes say how likely they are right."""
+    """Runs two students in lockstep; with calibrations its votes say how likely they are right."""
 
     def __init__(
         self,
@@ -77,9 +78,9 @@ class Orchestrator:
         name: str = "",
         max_steps: int = 10,
         batch_size: int = 16,
-        calibration: Calibration | None = None,
+        calibrations: Calibrations = UNCALIBRATED,
     ) -> None:
-        self.decomposer, self.solver, self.calibration = decomposer, solver, calibration
+        self.decomposer, self.solver, self.calibrations = decomposer, solver, calibrations
         self.name, self.max_steps, self.batch_size = name, max_steps, batch_size
 
     @classmethod
@@ -90,8 +91,8 @@ class Orchestrator:
         from socratic.folders import pair_folder
         from socratic.students import load_pair
 
-        students, calibration = load_pair(name, engine=engine), load(pair_folder(name))
-        return cls(*students, name=name, max_steps=max_steps, batch_size=batch_size, calibration=calibration)
+        students, calibrations = load_pair(name, engine=engine), load(pair_folder(name))
+        return cls(*students, name=name, max_steps=max_steps, batch_size=batch_size, calibrations=calibrations)
 
     def solve(self, question: str | Problem, decoding: Decoding = GREEDY) -> Trace:
         """Solve one problem. Raises UsageError where there is none."""
@@ -137,7 +138,7 @@ class Orchestrator:
             sampling = replace(decoding, temperature=temperature, seed=_mixed(decoding.seed, start))
             sampled = self.solve_many([problem for problem in group for _ in range(others)], sampling)
             for place, first in enumerate(greedy):
-                yield count([first, *sampled[place * others : (place + 1) * others]], self.calibration)
+                yield count([first, *sampled[place * others : (place + 1) * others]], self.calibrations)
 
     def _start(self, problem: Problem) -> Trace:
         return Trace(problem, source=Source("student", self.name))
@@ -238,7 +239,7 @@ def _said(solution: str) -> str:
     return lenient(rest, Kind.YES_NO) or (number_text(numbers[-1].value) if numbers else "")
 
 
-def count(sampled: Sequence[Trace], calibration: Calibration | None = None) -> Vote:
+def count(sampled: Sequence[Trace], calibrations: Calibrations = UNCALIBRATED) -> Vote:
     """Vote on the traces of one problem, the greedy one first; of equally many votes the earliest trace decides."""
     camps = list[list[Trace]]()
     for trace in _voters(sampled):
@@ -249,7 +250,7 @@ def count(sampled: Sequence[Trace], calibration: Calibration | None = None) -> V
             home.append(trace)
     camps.sort(key=len, reverse=True)  # stable: among equals the first stays first
     features = Features.of(sampled, camps)
-    return Vote(camps[0][0], len(camps[0]), len(sampled), features, confide(features, calibration))
+    return Vote(camps[0][0], len(camps[0]), len(sampled), features, confide(features, calibrations.of(len(sampled))))
 
 
 def _voters(sampled: Sequence[Trace]) -> Sequence[Trace]:

@@ -156,4 +156,6 @@ def _model(settings: TrainConfig, vocabulary: Vocabulary) -> Any:
         raise ConfigError(f"`length` is {settings.length}, {settings.model} reads {model.config.max_position_embeddings} tokens")
     if settings.words == "frozen":
         models.freeze_words(model, vocabulary)
+    if settings.frozen_layers:
+        models.freeze_lowest(model, settings.frozen_layers)
     return models.with_adapters(model, settings.lora, vocabulary=vocabulary) if settings.lora else model

@@ -81,12 +81,22 @@ def test_perfect_probabilities_have_no_error_and_overconfident_ones_have() -> No
 def test_what_is_saved_is_what_a_pair_loads(tmp_path: Path) -> None:
     fitted = fit(simulated(120), samples=7)
     save(tmp_path / "pair" / FILE, fitted, ["gsm8k (500)"])
-    loaded = load(tmp_path / "pair")
+    loaded = load(tmp_path / "pair").of(7)
     assert loaded is not None and loaded.samples == 7
     for vote in fitted.held_out:
         assert loaded.probability(vote.features) == pytest.approx(fitted.calibration.probability(vote.features), abs=1e-4)
-    record = json.loads((tmp_path / "pair" / FILE).read_text())
+    [record] = json.loads((tmp_path / "pair" / FILE).read_text())["models"]
     assert record["data"] == ["gsm8k (500)"] and record["votes"] == 120 and "brier" in record["cross_validated"]
+
+
+def test_saving_replaces_the_model_for_as_many_traces_and_keeps_the_others(tmp_path: Path) -> None:
+    first, second = fit(simulated(120), samples=7), fit(simulated(120, seed=5), samples=7)
+    save(tmp_path / FILE, first, [])
+    save(tmp_path / FILE, replace(first, calibration=replace(first.calibration, samples=1)), [])
+    save(tmp_path / FILE, second, [])
+    models = load(tmp_path).models
+    assert [model.samples for model in models] == [1, 7]
+    assert models[1].intercept == pytest.approx(second.calibration.intercept, abs=1e-4) != models[0].intercept
 
 
 # Problems

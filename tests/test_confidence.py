@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import ScriptedDecomposer, VaryingSolver
 
-from socratic.confidence import FILE, Calibration, Features, confide, load
+from socratic.confidence import FILE, Calibration, Calibrations, Features, confide, load
 from socratic.errors import ModelError
 from socratic.orchestrator import Orchestrator
 from socratic.schema import Ended
@@ -34,7 +34,8 @@ def features(*samples: tuple[str | Ended, str], calibration: Calibration | None 
 def vote(samples: Sequence[tuple[str | Ended, str]], calibration: Calibration | None = None) -> Any:
     barns, left = zip(*samples, strict=True)
     students = ScriptedDecomposer({FARM: [BARNS, LEFT]}), VaryingSolver({BARNS: barns, LEFT: left})
-    return Orchestrator(*students, calibration=calibration).vote(FARM, samples=len(samples))
+    calibrations = Calibrations((calibration,) if calibration else ())
+    return Orchestrator(*students, calibrations=calibrations).vote(FARM, samples=len(samples))
 
 
 GOOD = ("<<3*12=36>>36", "<<36-6=30>>30")
@@ -118,15 +119,23 @@ def test_words_follow_the_number_and_an_uncalibrated_one_has_none() -> None:
 # The file
 
 
-def write(folder: Path, **changes: object) -> None:
-    row = {"intercept": -1.0, "weights": asdict(ONES), "samples": 9, "votes": 500}
-    (folder / FILE).write_text(json.dumps({**row, **changes}))
+def write(folder: Path, *rows: dict[str, object]) -> None:
+    plain = {"intercept": -1.0, "weights": asdict(ONES), "samples": 9, "votes": 500}
+    (folder / FILE).write_text(json.dumps({"models": [{**plain, **row} for row in rows]}))
 
 
 def test_a_pair_without_the_file_has_no_calibration(tmp_path: Path) -> None:
-    assert load(tmp_path) is None
-    write(tmp_path)
-    assert load(tmp_path) == Calibration(-1.0, ONES, 9)
+    assert load(tmp_path) == Calibrations()
+    write(tmp_path, {})
+    assert load(tmp_path) == Calibrations((Calibration(-1.0, ONES, 9),))
+
+
+def test_votes_get_the_nearest_model_and_single_traces_their_own_or_none(tmp_path: Path) -> None:
+    write(tmp_path, {"samples": 5}, {"samples": 20})
+    votes = load(tmp_path)
+    assert [getattr(votes.of(k), "samples", None) for k in (1, 2, 5, 9, 40)] == [None, 5, 5, 5, 20]
+    write(tmp_path, {"samples": 1})
+    assert load(tmp_path).of(1) is not None and load(tmp_path).of(5) is None
 
 
 @pytest.mark.parametrize(
@@ -143,7 +152,7 @@ def test_a_pair_without_the_file_has_no_calibration(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_way_on(changes: dict[str, object], tmp_path: Path) -> None:
-    write(tmp_path, **changes)
+    write(tmp_path, {}, changes)
     with pytest.raises(ModelError, match=FILE) as caught:
         load(tmp_path)
     assert "calibrate" in caught.value.hint

@@ -111,6 +111,7 @@ def test_an_ingredient_is_exactly_one_thing(tmp_path: Path, source: str) -> None
         "seed: one",
         "order: backwards",
         "precision: int4",
+        "frozen_layers: -1",
         "style: {numbers: roman}",
         "lora: {rank: 0}",
         "lora: [4]",
@@ -119,6 +120,12 @@ def test_an_ingredient_is_exactly_one_thing(tmp_path: Path, source: str) -> None
 def test_an_impossible_value_is_refused_with_its_key(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigError, match=line.partition(":")[0]):
         load(TrainConfig, experiment(tmp_path, f"{line}\n{LEAST}"))
+
+
+@pytest.mark.parametrize("other", ["lora: {rank: 4}", "optimizer: muon\nwords: frozen"])
+def test_there_is_one_way_to_freeze(tmp_path: Path, other: str) -> None:
+    with pytest.raises(ConfigError, match="frozen_layers"):
+        load(TrainConfig, experiment(tmp_path, f"frozen_layers: 1\n{other}\n{LEAST}"))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "# nothing\n", "0", "[]", "false", "text", "- data"])

@@ -43,7 +43,7 @@ def with_asides(pairs: list[tuple[Trace, Trace]]) -> list[tuple[str, int, str, T
         problem = trace.problem.question
         text = dressing._with_aside(problem, equations(trace), rng)
         if text != problem:
-            place = 0 if text.endswith(problem) else dressing._last_sentence(problem)
+            place = 0 if text.endswith(problem) else dressing.last_sentence(problem)
             end = len(text) - len(problem) + place
             assert text[:place] + text[end:] == problem
             found.append((problem, place, text[place:end].strip(), trace))

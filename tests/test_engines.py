@@ -112,6 +112,17 @@ def test_it_recalls_what_a_prompt_shares_with_the_last_call(engine: NumpyEngine,
     assert engine._laid_out([(8, 9)], 1).recalled == 0
 
 
+def test_samples_of_one_prompt_read_it_once_and_are_what_they_would_be_apart(
+    engine: NumpyEngine, folder: Path, prompts: list[Prompt]
+) -> None:
+    asked = [prompt for prompt in prompts[:3] for _ in range(4)]
+    assert written(engine, asked) == [written(NumpyEngine(folder), [prompt])[0] for prompt in asked]
+    if engine.network.reusable(prompts[0].ids, 2):  # not by a prefix LM, where the problem has no end yet
+        engine._remember([prompt.ids for prompt in prompts[:3]])
+        batch = engine._laid_out([prompt.ids for prompt in asked], 1)
+        assert batch.ids.shape[1] - batch.recalled == 1
+
+
 def test_samples_are_as_frequent_as_torch_finds_them_likely(engine: NumpyEngine, torch_engine: TorchEngine) -> None:
     count, ids = 4000, (engine.vocabulary.ids[PROBLEM], 30, 40)
     with torch.inference_mode():

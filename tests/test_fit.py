@@ -136,6 +136,17 @@ def test_precision_is_the_one_asked_for(
     assert all(weight.dtype == torch.float32 for weight in model.parameters())
 
 
+def test_auto_is_bf16_only_where_the_device_computes_in_it(
+    new_gpt2: Callable[[], Any], packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, has_instructions in enumerate((True, False)):
+        monkeypatch.setattr("socratic.fit.computes_bf16", lambda has=has_instructions: has)
+        model, seen = new_gpt2(), set[torch.dtype]()
+        model.lm_head.register_forward_hook(lambda _, given, out, seen=seen: seen.add(out.dtype))
+        fit(model, packed, settings(precision="auto", epochs=0.2), tmp_path / str(number))
+        assert seen == {torch.bfloat16 if has_instructions else torch.float32}
+
+
 # Steps
 
 

@@ -327,6 +327,17 @@ def test_the_curriculum_is_not_resampled() -> None:
         DataSource(curriculum=5, resampled=1)
 
 
+def test_earlier_questions_stand_in_place_of_their_traces_and_are_counted_by_their_own_steps(tmp_path: Path) -> None:
+    source = stored([GOOD], tmp_path / "traces.jsonl").model_copy(update={"ask": "earlier"})
+    [copy] = mixed(source).traces
+    assert copy.problem.question == "Ann has 12 apples and buys 8 more. She eats 5. How many apples does she have?"
+    assert [step.question for step in copy.steps] == [FIRST.question]
+    with pytest.raises(DataError, match=Refused.STEPS):
+        mixed(source.model_copy(update={"steps": (2, 9)}))
+    with pytest.raises(DataError, match=Refused.NOT_EARLIER):
+        mixed(stored([changed(steps=(LAST,), answer=None)], tmp_path / "one.jsonl").model_copy(update={"ask": "earlier"}))
+
+
 def test_sources_add_up_and_held_out_families_are_never_drawn(
     traces_file: Path, families: tuple[list[Family], list[Family]]
 ) -> None:

@@ -100,6 +100,17 @@ def test_same_seed_gives_the_same_student_and_another_seed_another(settings: Cal
     assert not equal(one, other)
 
 
+def test_frozen_layers_and_words_stay_as_they_were_and_the_others_learn(
+    settings: Callable[..., TrainConfig], student: Path, tmp_path: Path
+) -> None:
+    before, after = weights(student), weights(train(settings(frozen_layers=1), Training.UNIFIED, tmp_path))
+    changed = {name.removeprefix("transformer.") for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert all(name.startswith(("h.1.", "ln_f.")) for name in changed)
+    with pytest.raises(ConfigError, match="frozen_layers is 2, the model has 2 layers"):
+        train(settings(frozen_layers=2), Training.UNIFIED, tmp_path / "all")
+
+
 def test_lora_leaves_an_ordinary_student(settings: Callable[..., TrainConfig], student: Path, tmp_path: Path) -> None:
     folder = train(settings(lora={"rank": 2}, learning_rate=1e-2), Training.UNIFIED, tmp_path)
     assert weights(folder).keys() == weights(student).keys()

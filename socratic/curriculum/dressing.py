@@ -90,8 +90,8 @@ def _aside(line: str, matters: list[str]) -> Aside:
 ALL_ASIDES: Final = tuple(_asides())
 
 _BREAK: Final = re.compile(r"[.?!](?<!\b[ap]\.m\.)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.) +(?=[A-Z\d$])")
-_ASKS: Final = re.compile(r"\?|\b(?:find|calculate|determine|work out|tell|figure out|compute|what|how|which)\b", re.IGNORECASE)
-_POINTS_BACK: Final = re.compile(
+ASKS: Final = re.compile(r"\?|\b(?:find|calculate|determine|work out|tell|figure out|compute|what|how|which)\b", re.IGNORECASE)
+POINTS_BACK: Final = re.compile(
     r"\b(?:it|its|they|them|their|theirs|these|those|this|that|ones)\b|^(?:then|so|but|and|or|after|before|afterward)\b",
     re.IGNORECASE,
 )
@@ -109,7 +109,7 @@ _EVERYWHERE: Final = frozenset("many much does have will were with from after le
 
 def _with_aside(problem: str, equations: Iterable[str], rng: Random) -> str:
     """The problem with an aside before its last sentence or at its start; as it was, where none fits."""
-    if _POINTS_BACK.match(problem):
+    if POINTS_BACK.match(problem):
         return problem
     place = _place(problem, rng)
     is_impersonal = bool(_POINTS_AT_SOMEBODY.search(problem[place:].partition(". ")[0]) or _COUNTS_ALL.search(problem))
@@ -125,21 +125,22 @@ def _with_aside(problem: str, equations: Iterable[str], rng: Random) -> str:
 
 def _place(problem: str, rng: Random) -> int:
     """Where an aside goes: before a last sentence that alone asks and is understood without the one before, or 0."""
-    start = _last_sentence(problem)
+    start = last_sentence(problem)
     told, asked = problem[:start], problem[start:]
-    if not start or '"' in problem or _ASKS.search(told) or not _ASKS.search(asked) or _POINTS_BACK.search(asked):
+    if not start or '"' in problem or ASKS.search(told) or not ASKS.search(asked) or POINTS_BACK.search(asked):
         return 0
-    return start if _stands_alone(asked, told) and rng.random() < _BEFORE_LAST_SHARE else 0
+    return start if stands_alone(asked, told) and rng.random() < _BEFORE_LAST_SHARE else 0
 
 
-def _last_sentence(problem: str) -> int:
+def last_sentence(problem: str) -> int:
+    """Where the last sentence of a problem begins; 0 where there is only one."""
     start = 0
     for match in _BREAK.finditer(problem):
         start = match.end()
     return start
 
 
-def _stands_alone(asked: str, told: str) -> bool:
+def stands_alone(asked: str, told: str) -> bool:
     """Whether a question names somebody or something of what was told: "How many are left?" does not."""
     words = set(_LONG_WORD.findall(asked)) - _EVERYWHERE
     return bool(_NAME.search(asked)) or not words.isdisjoint(_LONG_WORD.findall(told))
@@ -193,14 +194,14 @@ def _lower(problem: str, rng: Random) -> str:
 
 def _unmarked(problem: str, rng: Random) -> str:
     """Without its last question mark, where a word still asks."""
-    asks = problem.endswith("?") and _ASKS.search(problem, _last_sentence(problem), len(problem) - 1)
+    asks = problem.endswith("?") and ASKS.search(problem, last_sentence(problem), len(problem) - 1)
     return problem[:-1] if asks else problem
 
 
 def _mistyped(problem: str, rng: Random) -> str:
     """One letter doubled or dropped, inside a long word that is neither asked for nor stands for a number."""
     words = [match for match in _ORDINARY.finditer(problem) if _is_ordinary(match[0])]
-    asked = {word for part in _sentences(problem) if _ASKS.search(part) for word in _LONG_WORD.findall(part)}
+    asked = {word for part in _sentences(problem) if ASKS.search(part) for word in _LONG_WORD.findall(part)}
     words = [match for match in words if match[0] not in asked]
     if not words:
         return problem

@@ -58,6 +58,11 @@ class _Batch:
     recalled: int
     caches: list[Cache]
 
+    @property
+    def positions(self) -> Ids:
+        """Of each id among the real ones of its row."""
+        return np.maximum(self.real.cumsum(1) - 1, 0)
+
 
 class NumpyEngine:
     """A network over one student's folder."""
@@ -78,6 +83,9 @@ class NumpyEngine:
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
     ) -> list[list[int]]:
         """See `Engine.complete`."""
+        distinct = list(dict.fromkeys(prompt.ids for prompt in prompts))
+        if len(distinct) < len(prompts):  # samples of the same problems
+            self._remember(distinct)
         batch = self._laid_out([prompt.ids for prompt in prompts], max_tokens)
         forbidden = np.zeros((len(prompts), len(self.network.words)), dtype=bool)
         for row, prompt in enumerate(prompts):
@@ -90,6 +98,12 @@ class NumpyEngine:
         written = self._written(batch, choose, stop, max_tokens)
         self._past = _past(batch, [prompt.ids for prompt in prompts], written)
         return written
+
+    def _remember(self, prompts: list[tuple[int, ...]]) -> None:
+        """Read prompts once, for many rows to take over."""
+        batch = self._laid_out(prompts, 0)
+        self._read(batch)
+        self._past = _past(batch, prompts, [()] * len(prompts))
 
     def _laid_out(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> _Batch:
         """The prompts with what is known of them in its place."""
@@ -109,11 +123,15 @@ class NumpyEngine:
             cache.filled = recalled
         return _Batch(ids, real, recalled, caches)
 
+    def _read(self, batch: _Batch) -> Floats:
+        """Hidden states of what is new in the batch; its caches then hold all of it."""
+        new = slice(batch.recalled, None)
+        seen = self.network.sees(batch.ids, batch.real)[:, new]
+        return self.network.run(batch.ids[:, new], batch.positions[:, new], seen, batch.caches)
+
     def _written(self, batch: _Batch, choose: Callable[[Floats], Ids], stop: frozenset[int], max_tokens: int) -> list[list[int]]:
         """Tokens after each row, until every row has stopped."""
-        positions, new, real = np.maximum(batch.real.cumsum(1) - 1, 0), slice(batch.recalled, None), batch.real
-        seen = self.network.sees(batch.ids, real)[:, new]
-        hidden = self.network.run(batch.ids[:, new], positions[:, new], seen, batch.caches)
+        hidden, real, positions = self._read(batch), batch.real, batch.positions[:, -1:]
         rows: list[list[int]] = [[] for _ in batch.ids]
         for _ in range(max_tokens):
             chosen = choose(hidden[:, -1])
@@ -123,7 +141,7 @@ class NumpyEngine:
             if all(row[-1] in stop for row in rows):
                 break
             real = np.concatenate([real, np.ones((len(real), 1), dtype=bool)], 1)
-            positions = positions[:, -1:] + 1
+            positions = positions + 1
             hidden = self.network.run(chosen[:, None], positions, real[:, None, :], batch.caches)
         return rows
 
