@@ -118,7 +118,7 @@ def test_samples_of_one_prompt_read_it_once_and_are_what_they_would_be_apart(
     asked = [prompt for prompt in prompts[:3] for _ in range(4)]
     assert written(engine, asked) == [written(NumpyEngine(folder), [prompt])[0] for prompt in asked]
     if engine.network.reusable(prompts[0].ids, 2):  # not by a prefix LM, where the problem has no end yet
-        engine._remember([prompt.ids for prompt in prompts[:3]])
+        engine._read_alike([prompt.ids for prompt in asked])
         batch = engine._laid_out([prompt.ids for prompt in asked], 1)
         assert batch.ids.shape[1] - batch.recalled == 1
 

@@ -47,7 +47,8 @@ class Linear:
     bias: Floats | None = None
 
     def __call__(self, x: Floats) -> Floats:
-        out: Floats = x @ self.weight.T
+        """Of x (…, in), as one product: numpy would make one of each row of a batch, and read the weight anew for it."""
+        out: Floats = (x.reshape(-1, x.shape[-1]) @ self.weight.T).reshape(*x.shape[:-1], -1)
         return out if self.bias is None else out + self.bias
 
 
@@ -71,6 +72,10 @@ class Cache:
         self.keys[:, :, self.filled : end], self.values[:, :, self.filled : end] = keys, values
         self.filled = end
         return self.keys[:, :, :end], self.values[:, :, :end]
+
+    def only(self, rows: Ids) -> Cache:
+        """A cache of some of the rows."""
+        return Cache(self.keys[rows], self.values[rows], self.filled)
 
     def copy(self, row: int, other: Cache, other_row: int, columns: Ids, *, end: int) -> None:
         """Take over another cache's columns of one row, so that they end before column `end`."""

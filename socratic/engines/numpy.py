@@ -28,6 +28,8 @@ from socratic.quantized import dequantize
 from socratic.schema import Decoding
 from socratic.vocabulary import Vocabulary
 
+ALIKE = 8  # prompts that are read together
+
 NETWORKS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Floats]], Network]] = {  # by config.json's model_type
     "prefix_lm": PrefixNetwork,
     "llama": LlamaNetwork,
@@ -35,18 +37,13 @@ NETWORKS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Floats]], Network]
 
 
 @dataclass(frozen=True, slots=True)
-class _Past:
-    """What a call has computed: each row's ids, the columns they stand in, and every layer's keys and values."""
+class _Row:
+    """What an earlier call has computed for one prompt: ids, the columns they stand in, and its place in every layer's cache."""
 
-    rows: list[tuple[int, ...]]
-    columns: list[Ids]
+    ids: tuple[int, ...]
+    columns: Ids
     caches: list[Cache]
-
-    def best(self, prompt: Sequence[int]) -> tuple[int, int]:
-        """The row that begins most like a prompt, and how many ids they share; the last id of a prompt is always new."""
-        shared = [_shared(row, prompt[:-1]) for row in self.rows]
-        row = max(range(len(shared)), key=shared.__getitem__, default=0)
-        return row, shared[row] if shared else 0
+    place: int
 
 
 @dataclass(slots=True)
@@ -63,6 +60,14 @@ class _Batch:
         """Of each id among the real ones of its row."""
         return np.maximum(self.real.cumsum(1) - 1, 0)
 
+    def row(self, place: int, ids: tuple[int, ...]) -> _Row:
+        """What is known of one of the prompts, which has gone on to `ids`."""
+        return _Row(ids, np.flatnonzero(self.real[place])[: len(ids)], self.caches, place)
+
+    def only(self, places: Ids) -> _Batch:
+        """A batch of some of the rows."""
+        return _Batch(self.ids[places], self.real[places], self.recalled, [cache.only(places) for cache in self.caches])
+
 
 class NumpyEngine:
     """A network over one student's folder."""
@@ -77,48 +82,62 @@ class NumpyEngine:
         except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
             raise ModelError(f"{folder} cannot be loaded ({error})", hint="train the student again, or fetch it anew") from error
         self.context = self.network.context
-        self._past = _Past([], [], [])
+        self._past: list[_Row] = []
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
     ) -> list[list[int]]:
         """See `Engine.complete`."""
-        distinct = list(dict.fromkeys(prompt.ids for prompt in prompts))
-        if len(distinct) < len(prompts):  # samples of the same problems
-            self._remember(distinct)
-        batch = self._laid_out([prompt.ids for prompt in prompts], max_tokens)
+        many = [prompt.ids for prompt in prompts]
+        self._read_alike(many)
+        batch = self._laid_out(many, max_tokens)
         forbidden = np.zeros((len(prompts), len(self.network.words)), dtype=bool)
         for row, prompt in enumerate(prompts):
             forbidden[row, sorted(prompt.banned)] = True
         rng = np.random.default_rng(decoding.seed)
 
-        def choose(hidden: Floats) -> Ids:
-            return _choose(np.where(forbidden, UNSEEN, hidden @ self.network.words.T), decoding.temperature, rng)
+        def choose(hidden: Floats, running: Ids) -> Ids:
+            return _choose(np.where(forbidden[running], UNSEEN, hidden @ self.network.words.T), decoding.temperature, rng)
 
-        written = self._written(batch, choose, stop, max_tokens)
-        self._past = _past(batch, [prompt.ids for prompt in prompts], written)
+        written, self._past = self._written(batch, many, choose, stop, max_tokens)
         return written
 
-    def _remember(self, prompts: list[tuple[int, ...]]) -> None:
-        """Read prompts once, for many rows to take over."""
-        batch = self._laid_out(prompts, 0)
-        self._read(batch)
-        self._past = _past(batch, prompts, [()] * len(prompts))
+    def _read_alike(self, prompts: Sequence[tuple[int, ...]]) -> None:
+        """Read what prompts do not have in common with the past, where a batch of all would be padding or repetition to a third.
 
-    def _laid_out(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> _Batch:
+        Prompts of about the same length are read together, each once.
+        """
+        new = {prompt: len(prompt) - self._recall(prompt)[1] for prompt in prompts}
+        if 1.5 * sum(new.values()) > len(prompts) * max(new.values()):
+            return
+        order = sorted((prompt for prompt in new if self.network.reusable(prompt, len(prompt) - 1)), key=new.__getitem__)
+        rows = list[_Row]()
+        for start in range(0, len(order), ALIKE):
+            batch = self._laid_out(group := order[start : start + ALIKE], 0)
+            self._read(batch)
+            rows += [batch.row(place, prompt) for place, prompt in enumerate(group)]
+        self._past += rows
+
+    def _recall(self, prompt: tuple[int, ...]) -> tuple[_Row | None, int]:
+        """The row of the past that begins most like a prompt, and how many ids it spares; a prompt's last id is always new."""
+        shared = [_shared(row.ids, prompt[:-1]) for row in self._past]
+        most = max(shared, default=0)
+        spared = self.network.reusable(prompt, most)
+        return (self._past[shared.index(most)] if spared else None), spared
+
+    def _laid_out(self, prompts: Sequence[tuple[int, ...]], max_tokens: int) -> _Batch:
         """The prompts with what is known of them in its place."""
-        found = [self._past.best(prompt) for prompt in prompts]
-        known = [self.network.reusable(prompt, shared) for prompt, (_, shared) in zip(prompts, found, strict=True)]
-        recalled = max(known)
-        width = recalled + max(len(prompt) - kept for prompt, kept in zip(prompts, known, strict=True))
+        found = [self._recall(prompt) for prompt in prompts]
+        recalled = max(kept for _, kept in found)
+        width = recalled + max(len(prompt) - kept for prompt, (_, kept) in zip(prompts, found, strict=True))
         ids, real = np.zeros((len(prompts), width), dtype=int), np.zeros((len(prompts), width), dtype=bool)
         layers, heads, size = self.network.cached
         caches = [Cache.empty(len(prompts), heads, width + max_tokens, size) for _ in range(layers)]
-        for row, (prompt, kept, (old, _)) in enumerate(zip(prompts, known, found, strict=True)):
+        for place, (prompt, (old, kept)) in enumerate(zip(prompts, found, strict=True)):
             columns = np.r_[recalled - kept : recalled, width - len(prompt) + kept : width]
-            ids[row, columns], real[row, columns] = prompt, True
-            for cache, past in zip(caches, self._past.caches, strict=False) if kept else ():
-                cache.copy(row, past, old, self._past.columns[old][:kept], end=recalled)
+            ids[place, columns], real[place, columns] = prompt, True
+            for cache, past in zip(caches, old.caches, strict=True) if old else ():
+                cache.copy(place, past, old.place, old.columns[:kept], end=recalled)
         for cache in caches:
             cache.filled = recalled
         return _Batch(ids, real, recalled, caches)
@@ -129,30 +148,34 @@ class NumpyEngine:
         seen = self.network.sees(batch.ids, batch.real)[:, new]
         return self.network.run(batch.ids[:, new], batch.positions[:, new], seen, batch.caches)
 
-    def _written(self, batch: _Batch, choose: Callable[[Floats], Ids], stop: frozenset[int], max_tokens: int) -> list[list[int]]:
-        """Tokens after each row, until every row has stopped."""
-        hidden, real, positions = self._read(batch), batch.real, batch.positions[:, -1:]
-        rows: list[list[int]] = [[] for _ in batch.ids]
+    def _written(
+        self,
+        batch: _Batch,
+        prompts: Sequence[tuple[int, ...]],
+        choose: Callable[[Floats, Ids], Ids],
+        stop: frozenset[int],
+        max_tokens: int,
+    ) -> tuple[list[list[int]], list[_Row]]:
+        """Tokens after each prompt until its stop, and what the next call may recall. Once half has stopped, the rest goes on alone."""
+        hidden, positions = self._read(batch), batch.positions[:, -1:]
+        written: list[list[int]] = [[] for _ in prompts]
+        past, running = dict[int, _Row](), np.arange(len(prompts))
         for _ in range(max_tokens):
-            chosen = choose(hidden[:, -1])
-            for row, token in zip(rows, chosen, strict=True):
-                if not row or row[-1] not in stop:
-                    row.append(int(token))
-            if all(row[-1] in stop for row in rows):
+            chosen = choose(hidden[:, -1], running)
+            for place, (number, token) in enumerate(zip(running.tolist(), chosen.tolist(), strict=True)):
+                if number not in past:
+                    written[number].append(token)
+                    if token in stop or len(written[number]) == max_tokens:
+                        past[number] = batch.row(place, (*prompts[number], *written[number][:-1]))
+            going = np.flatnonzero([number not in past for number in running.tolist()])
+            if not len(going):
                 break
-            real = np.concatenate([real, np.ones((len(real), 1), dtype=bool)], 1)
+            if 2 * len(going) <= len(running):
+                batch, running, chosen, positions = batch.only(going), running[going], chosen[going], positions[going]
+            batch.real = np.concatenate([batch.real, np.ones((len(running), 1), dtype=bool)], 1)
             positions = positions + 1
-            hidden = self.network.run(chosen[:, None], positions, real[:, None, :], batch.caches)
-        return rows
-
-
-def _past(batch: _Batch, prompts: Sequence[tuple[int, ...]], written: Sequence[Sequence[int]]) -> _Past:
-    """What the next call may take over: all but the last token written, which was not run."""
-    width, rows, columns = batch.ids.shape[1], list[tuple[int, ...]](), list[Ids]()
-    for real, prompt, new in zip(batch.real, prompts, written, strict=True):
-        rows.append((*prompt, *new[:-1]))
-        columns.append(np.r_[np.flatnonzero(real), width : width + len(new) - 1])
-    return _Past(rows, columns, batch.caches)
+            hidden = self.network.run(chosen[:, None], positions, batch.real[:, None, :], batch.caches)
+        return written, [past[number] for number in range(len(prompts))]
 
 
 def _shared(one: Sequence[int], other: Sequence[int]) -> int:
