@@ -2,7 +2,8 @@
 
 In: a student folder with safetensors, fp16 or int8. Out: completions. At these sizes numpy's matrix products are as fast as
 anything. Prompts of one call run as one batch, padded on the left, with keys and values kept; what a prompt has in common
-with one of the last call's rows is taken from there, since each round of the lockstep loop goes on from the one before.
+with one of the last call's rows is taken from there, since each round of the lockstep loop goes on from the one before, and
+samples of a problem share all of it.
 Knows nothing of training.
 """
 
@@ -156,7 +157,7 @@ class NumpyEngine:
         stop: frozenset[int],
         max_tokens: int,
     ) -> tuple[list[list[int]], list[_Row]]:
-        """Tokens after each prompt until its stop, and what the next call may recall. Once half has stopped, the rest goes on alone."""
+        """Tokens after each prompt until its stop, and what the next call may recall. When half has stopped, the rest goes on."""
         hidden, positions = self._read(batch), batch.positions[:, -1:]
         written: list[list[int]] = [[] for _ in prompts]
         past, running = dict[int, _Row](), np.arange(len(prompts))
