@@ -1,6 +1,6 @@
 """The offline teacher: families of word problems that write problems with verified traces.
 
-In: the family files in `families/` (3,701 families, 14,182 wordings; the format is in FORMAT.md beside this file) and a
+In: the family files in `families/` (4,021 families, 15,545 wordings; the format is in FORMAT.md beside this file) and a
 seed. Out: `Trace`s whose every equation `arithmetic` recomputed and found exactly right. Needs no network and no model.
 Knows nothing of benchmarks, tokens, or of how students read a trace.
 
