@@ -19,7 +19,7 @@ from socratic.errors import SocraticError
 from socratic.schema import Badge, Report, Share, Step, Trace
 
 if TYPE_CHECKING:
-    from socratic import downloads
+    from socratic import annotate, downloads
 
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -33,15 +33,15 @@ def complain(error: SocraticError) -> None:
         stderr.print(Text(f"hint: {error.hint}"))
 
 
-def show(traces: Iterable[Trace]) -> None:
-    """Print the steps of one growing trace as they come, then its ending; the same lines as `str(trace)`, in color."""
-    shown, ending = 0, ""
+def show(traces: Iterable[Trace]) -> Trace:
+    """Print the steps of one growing trace as they come, then its ending: the lines of `str(trace)`, in color. Gives its end."""
+    shown = 0
     for trace in traces:
         for step in trace.steps[shown:]:
             shown += 1
             _show_step(shown, step)
-        ending = trace.ending
-    stdout.print(Text(ending, style="bold"))
+    stdout.print(Text(trace.ending, style="bold"))
+    return trace
 
 
 def _show_step(number: int, step: Step) -> None:
@@ -108,3 +108,12 @@ def downloading() -> Iterator[Callable[[downloads.Progress], None]]:
             progress.update(tasks[message.place], completed=message.received)
 
         yield update
+
+
+@contextmanager
+def annotating() -> Iterator[Callable[[annotate.State], None]]:
+    """A bar of calls with their rate, tokens, and dollars: spent, and projected to the end."""
+    figures = TextColumn("{task.completed:,}/{task.total:,}  {task.fields[told]}")
+    with Progress(BarColumn(), figures, TimeRemainingColumn(), console=stderr, transient=True) as bar:
+        task = bar.add_task("", total=0, told="")
+        yield lambda state: bar.update(task, total=state.total, completed=state.done, told=str(state))

@@ -138,7 +138,11 @@ class Orchestrator:
             sampling = replace(decoding, temperature=temperature, seed=_mixed(decoding.seed, start))
             sampled = self.solve_many([problem for problem in group for _ in range(others)], sampling)
             for place, first in enumerate(greedy):
-                yield count([first, *sampled[place * others : (place + 1) * others]], self.calibrations)
+                yield self.count([first, *sampled[place * others : (place + 1) * others]])
+
+    def count(self, sampled: Sequence[Trace]) -> Vote:
+        """The vote of one problem's traces, the greedy one first; of a single one, how sure that is."""
+        return count(sampled, self.calibrations)
 
     def _start(self, problem: Problem) -> Trace:
         return Trace(problem, source=Source("student", self.name))

@@ -84,11 +84,18 @@ def _provenance(settings: TrainConfig, training: Training) -> dict[str, Any]:
     return {
         "role": training.value,
         "base": settings.model,
+        **_ancestry(Path(settings.model)),
         "config": settings.model_dump(mode="json"),
         "commit": provenance.commit(),
         "versions": {"socratic": __version__, **{name: version(name) for name in LIBRARIES}},
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads",
     }
+
+
+def _ancestry(base: Path) -> dict[str, Any]:
+    """How the base came to be, where it is a student itself: its folder may be gone tomorrow."""
+    told = base / "student.json"
+    return {"base_made_from": json.loads(told.read_text(encoding="utf-8")).get("made_from")} if told.is_file() else {}
 
 
 def _prepared(settings: TrainConfig, style: Style, training: Training, run: Path, data: Path | None) -> tuple[Vocabulary, Packed]:

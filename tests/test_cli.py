@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from socratic import cli
+from socratic.confidence import FILE, Features
 from socratic.folders import PAIRS
 
 QUESTION = "Tom has 3 bags of 12 apples. How many apples does he have?"
@@ -30,7 +32,7 @@ def test_solve_prints_steps_badges_and_the_answer() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith(("Answer: ", "No answer"))
     assert "\x1b" not in done.stdout, "plain where there is no terminal"
-    assert done.stderr == ""
+    assert all(line.startswith("confidence: ") for line in done.stderr.splitlines())
 
 
 def test_json_is_one_line_that_is_a_trace() -> None:
@@ -67,8 +69,6 @@ def test_a_line_that_cannot_be_used_costs_only_itself() -> None:
         (["solve", QUESTION, "--max-steps", "0"], "max-steps"),
         (["solve", QUESTION, "--modle", "x"], "modle"),
         (["solve", QUESTION, "--samples", "5", "--min-confidence", "1.01"], "min-confidence"),
-        (["solve", QUESTION, "--min-confidence", "0.5"], "--samples 9"),
-        (["evaluate", "svamp", "--plot", "curve.png"], "--samples 9"),
         (["evaluate", "svamp", "--samples", "9", "--plot", "curve.pong"], "curve.pong"),
         (["calibrate", "svamp"], "test problems"),
         (["calibrate", "missing.jsonl"], "no file"),
@@ -207,11 +207,37 @@ def test_an_unsure_vote_has_no_answer_and_an_exit_code_of_its_own(student: Path)
     asked = ("solve", QUESTION, "--model", str(student), "--samples", "3", "--max-steps", "2", "--json")
     sure, unsure = run(*asked), run(*asked, "--min-confidence", "1")
     row, withheld = json.loads(sure.stdout), json.loads(unsure.stdout)
-    assert sure.returncode == 0 and "no confidence.json" in sure.stderr and "of 3 sampled traces agree" in sure.stderr
+    assert sure.returncode == 0 and "not calibrated for votes" in sure.stderr and "of 3 sampled traces agree" in sure.stderr
     assert {"confidence", "calibrated", "agreeing", "samples", "features"} <= set(row) and not row["calibrated"]
     assert row["confidence"] < 1, "random weights do not agree with themselves"
     assert (unsure.returncode, withheld["answer"], withheld["ended"]) == (3, None, "unsure")
     assert withheld["confidence"] == row["confidence"]
+
+
+def calibrated(folder: Path, samples: int) -> Path:
+    """The shipped pair, calibrated as if it were right with a probability of 1/2, whatever its answers are like."""
+    folder.mkdir()
+    for file in (PAIRS / "default").iterdir():
+        (folder / file.name).symlink_to(file)
+    (folder / FILE).unlink(missing_ok=True)
+    weights = dict.fromkeys((place.name for place in fields(Features)), 0.0)
+    (folder / FILE).write_text(json.dumps({"models": [{"samples": samples, "intercept": 0.0, "weights": weights}]}))
+    return folder
+
+
+def test_a_single_trace_is_sure_only_where_the_pair_is_calibrated_for_single_traces(student: Path, tmp_path: Path) -> None:
+    asked = ("solve", QUESTION, "--model")
+    for folder in (student, calibrated(tmp_path / "votes", 9)):
+        plain, refused = run(*asked, str(folder)), run(*asked, str(folder), "--min-confidence", "0.2")
+        assert (plain.returncode, plain.stderr) == (0, "")
+        assert refused.returncode == 2 and "calibrate --samples 1" in refused.stderr
+    singly = str(calibrated(tmp_path / "single", 1))
+    answered, withheld = run(*asked, singly, "--min-confidence", "0.2"), run(*asked, singly, "--min-confidence", "0.9")
+    assert answered.returncode == 0 and answered.stdout == run(*asked, singly).stdout
+    assert withheld.returncode == 3 and "unsure" in withheld.stdout
+    assert "confidence: rather likely (50 %)" in answered.stderr and "sampled traces" not in answered.stderr
+    row = json.loads(run(*asked, singly, "--json").stdout)
+    assert (row["confidence"], row["calibrated"]) == (0.5, True)
 
 
 def test_votes_are_evaluated_with_a_risk_coverage_table_and_a_picture(student: Path, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_run_folder_explains_itself(settings: Callable[..., TrainConfig], studen
     provenance = read(run / "provenance.json")
     assert provenance["role"] == "decomposer"
     assert provenance["base"] == str(student)
+    assert provenance["base_made_from"] == read(student / "student.json").get("made_from")
     assert provenance["config"]["seed"] == 0
     assert {"socratic", "torch", "transformers", "peft", "ctranslate2"} <= provenance["versions"].keys()
     assert provenance["device"]

@@ -1,0 +1,55 @@
+"""The command `socratic`: each verb parses, calls one function, prints one summary.
+
+In: the arguments, and problems on stdin. Out: results to stdout, everything else to stderr. Exit code 0: done; 1: the work
+failed; 2: the user's input; 3: the one question was answered "unsure" (--min-confidence; of several, each line says so
+itself, and the code is 0). Heavy modules are imported by the verb that needs them. Knows nothing that the library does not
+also offer to Python.
+
+Modules: options and summary are what verbs share; the others hold the verbs, in the order in which `--help` lists them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from socratic import __version__, display
+from socratic.cli import calibrating, data, explaining, measuring, serving, solving, teaching, training
+from socratic.errors import SocraticError
+
+app = typer.Typer(
+    help="Two small language models that reason step by step, in the open.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (solving, measuring, explaining, calibrating, training, teaching, serving):  # the order of `--help`
+    app.add_typer(group.verbs)
+app.add_typer(data.verbs, name="data")
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Two small language models that reason step by step, in the open."""
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; a SocraticError becomes message, hint and exit code."""
+    # Read when numpy is first imported, which no module above does. OpenBLAS waits for its threads by spinning: beside one
+    # busy core two threads took 23 s for an answer that one gives in 2 s.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        app()
+    except SocraticError as error:
+        display.complain(error)
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        sys.stderr.close()
+        raise SystemExit(0) from None

@@ -1,0 +1,121 @@
+"""The verbs that make students: `train`, `shrink`, `reproduce`, `rounds`.
+
+In: experiment files, folders of students. Out: folders of students, tables of results. All need the extra [train], and a
+stopped run goes on. Knows nothing of torch.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from socratic import display
+from socratic.cli.options import Batch, Data, Engine, EngineName, Experiment, needing_extra
+from socratic.cli.summary import say_unchecked
+from socratic.errors import UsageError
+from socratic.schema import Training
+
+verbs = typer.Typer()
+
+
+@verbs.command(epilog="Example: socratic train solver --config experiments/smoke.yaml --out runs/smoke-solver")
+def train(
+    role: Annotated[Training, typer.Argument(help="Which student.")],
+    config: Experiment,
+    out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/<file>-<role>. A stopped run goes on.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Overrides the file's.")] = None,
+    data: Data = None,
+) -> None:
+    """Train a student. Needs the extra [train]."""
+    from socratic import config as settings
+
+    chosen = settings.load(settings.TrainConfig, config)
+    if seed is not None:
+        chosen = chosen.model_copy(update={"seed": seed})
+    with needing_extra("training"):
+        from socratic.train import train as run_training
+    folder = run_training(chosen, role, out or Path("runs") / f"{config.stem}-{role.value}", data=data)
+    print(folder)
+    record = json.loads((folder.parent / "data.json").read_text(encoding="utf-8"))
+    say_unchecked(record.get("leakage", {}).get("not_checked", ()))  # a run begun by an older version has no such record
+
+
+@verbs.command(epilog="Example: socratic shrink runs/base/student --out runs/small")
+def shrink(
+    student: Annotated[Path, typer.Argument(help="A student's folder.")],
+    out: Annotated[Path, typer.Option(help="Where the small form goes.")],
+) -> None:
+    """Write a student's weights in eight bits: half the size on disk, nearly the same answers. Needs the extra [train]."""
+    with needing_extra("shrinking"):
+        from socratic.models import shrink as run_shrinking
+    run_shrinking(student, out)
+    print(out)
+
+
+@verbs.command(epilog="Example: socratic reproduce gsm8k --base gpt2 --seeds 0,1,2 --engine torch")
+def reproduce(
+    table: Annotated[str, typer.Argument(help="gsm8k, svamp, strategyqa, smoke, or a folder of cells.")],
+    base: Annotated[str, typer.Option(help="What students start as: a folder, 'default', gpt2, scratch-6m, …")] = "default",
+    out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/reproduce/<table>-<base>.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Score on the first N problems only.")] = None,
+    seeds: Annotated[str, typer.Option(help="One or several, as 0,1,2.")] = "0",
+    jobs: Annotated[int, typer.Option(min=1, help="Cells that are scored at the same time, with one thread each.")] = 2,
+    batch_size: Batch = 32,
+    data: Data = None,
+    engine: Engine = EngineName.LIGHT,
+) -> None:
+    """Train and score every cell of a results table; a stopped run goes on. Needs the extra [train]."""
+    from socratic import reproduce as running
+
+    cells = running.find_cells(table)
+    order = running.Order(
+        cells=cells,
+        base=base,
+        out=out or Path("runs/reproduce") / f"{cells.name}-{Path(base).name}",
+        limit=limit,
+        seeds=_seeds(seeds),
+        jobs=1 if engine is EngineName.TORCH else jobs,  # one device
+        engine=engine.value,
+        batch_size=batch_size,
+        data=data,
+    )
+    with needing_extra("this"):
+        print(running.reproduce(order, say=lambda line: display.stderr.print(line, markup=False)))
+    display.stderr.print(f"table.md, table.json, table.png and all predictions: {order.out}")
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    numbers = text.split(",")
+    if not all(number.isdecimal() for number in numbers) or len(set(numbers)) < len(numbers):
+        raise UsageError(f"--seeds: expected different whole numbers, found '{text}'", hint="--seeds 0,1,2")
+    return tuple(map(int, numbers))
+
+
+@verbs.command(epilog="Example: socratic rounds --config experiments/rounds/gsm8k.yaml --out runs/rounds")
+def rounds(
+    config: Experiment,
+    out: Annotated[Path | None, typer.Option(help="Folder; by default runs/rounds-<file>. Stopped rounds go on.")] = None,
+    data: Data = None,
+    engine: Engine = EngineName.LIGHT,
+) -> None:
+    """Let a student learn from its own traces, in rounds: right answers with verified steps alone. Needs the extra [train]."""
+    from socratic import config as settings
+    from socratic import rounds as looping
+    from socratic.orchestrator import Orchestrator
+
+    chosen = settings.load(settings.RoundsConfig, config)
+    with needing_extra("training"):
+        from socratic.train import train as run_training
+    load = partial(Orchestrator.from_pretrained, engine=engine.value, max_steps=chosen.max_steps, batch_size=chosen.batch_size)
+    hands = looping.Hands(load, lambda mix, run: run_training(mix, Training.UNIFIED, run, data=data), display.tally)
+    out = out or Path("runs") / f"rounds-{config.stem}"
+    done = list[looping.Round]()
+    for one in looping.run(chosen, out, hands, data=data):
+        done.append(one)
+        display.stderr.print(f"round {one.number}: {one.correct} of {one.n} right; {one.student}")
+    (out / "table.md").write_text(looping.table(done) + "\n", encoding="utf-8")
+    print(looping.table(done))
