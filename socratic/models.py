@@ -12,13 +12,14 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from huggingface_hub import snapshot_download
 from safetensors.numpy import load_file, save_file
@@ -37,7 +38,7 @@ from transformers.utils import logging
 from socratic import vocabulary as vocabularies
 from socratic.config import Lora
 from socratic.errors import ConfigError, ModelError
-from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, model_type, refuse_pickle
+from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, model_type, refuse_pickle, weights_file
 from socratic.prefix_lm import PrefixLM, PrefixLMConfig
 from socratic.quantized import dequantize, quantize
 from socratic.transcript import ASK, END, PROBLEM
@@ -166,6 +167,27 @@ def shrink(student: Path, out: Path) -> None:
     for name in NEEDED:
         shutil.copy(student / name, out)
     save_file(quantize(load_file(student / WEIGHTS)), out / SMALL_WEIGHTS)
+
+
+def average(students: Sequence[Path], out: Path) -> None:
+    """Write a student whose weights are the mean of others' (a model soup, Wortsman et al. 2022). Raises ModelError.
+
+    They must have the same vocabulary and shape, as one student and what it became in further training. The record is the
+    last one's, with those of the others in it.
+    """
+    first, *others = [dequantize(load_file(weights_file(student))) for student in students]
+    if any({k: v.shape for k, v in other.items()} != {k: v.shape for k, v in first.items()} for other in others):
+        raise ModelError("these students have weights of other names or shapes", hint="average students of one base")
+    if len({(student / vocabularies.FILE).read_bytes() for student in students}) > 1:
+        raise ModelError("these students have other vocabularies", hint="average students of one base")
+    mean = {name: np.mean([first[name], *(other[name] for other in others)], axis=0).astype(np.float16) for name in first}
+    out.mkdir(parents=True, exist_ok=True)
+    for name in NEEDED:
+        shutil.copy(students[-1] / name, out)
+    records = [json.loads((student / "student.json").read_text(encoding="utf-8")) for student in students]
+    about = {**records[-1], "made_from": {"average_of": [record.get("made_from") for record in records]}}
+    (out / "student.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    save_file(mean, out / WEIGHTS)
 
 
 def from_encoder(encoder: Any, whole: Vocabulary, vocabulary: Vocabulary) -> PreTrainedModel:

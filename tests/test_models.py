@@ -418,6 +418,23 @@ def test_a_shrunk_student_is_nearly_the_same_and_half_as_large(
     assert sizes[0] < 0.7 * sizes[1]
 
 
+def test_an_average_lies_between_its_students_and_names_them(
+    llama_student: Path, small_student: Path, bert_student: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    models.average([llama_student, small_student], tmp_path / "mean")
+    one, other, mean = (
+        models.pretrained(str(folder), vocabulary=vocabulary).state_dict()
+        for folder in (llama_student, small_student, tmp_path / "mean")
+    )
+    for name, weight in mean.items():
+        torch.testing.assert_close(weight, (one[name] + other[name]) / 2, rtol=1e-3, atol=1e-4)
+    about = json.loads((tmp_path / "mean" / "student.json").read_text())
+    assert len(about["made_from"]["average_of"]) == 2 and about["role"]
+    with pytest.raises(ModelError, match="other names or shapes"):
+        models.average([llama_student, bert_student], tmp_path / "odd")
+    assert not (tmp_path / "odd").exists()
+
+
 def test_shrinking_what_is_no_student_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model.safetensors"):
         models.shrink(tmp_path, tmp_path / "small")

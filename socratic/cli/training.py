@@ -56,6 +56,18 @@ def shrink(
     print(out)
 
 
+@verbs.command(epilog="Example: socratic average runs/base/student runs/idle-numbers/student --out runs/averaged")
+def average(
+    students: Annotated[list[Path], typer.Argument(help="Folders of students: one, and what it became in further training.")],
+    out: Annotated[Path, typer.Option(help="Where the averaged student goes.")],
+) -> None:
+    """Write a student whose weights are the mean of others': what was learned later, less of what it cost. Needs [train]."""
+    with needing_extra("averaging"):
+        from socratic.models import average as run_averaging
+    run_averaging(students, out)
+    print(out)
+
+
 @verbs.command(epilog="Example: socratic reproduce gsm8k --base gpt2 --seeds 0,1,2 --engine torch")
 def reproduce(
     table: Annotated[str, typer.Argument(help="gsm8k, svamp, strategyqa, smoke, or a folder of cells.")],
