@@ -85,8 +85,9 @@ def _arguments(settings: TrainConfig, checkpoints: Path) -> TrainingArguments:
 def computes_bf16() -> bool:
     """Whether the device has instructions for bf16: on CPUs without, autocast is dozens of times slower than fp32."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    has_kernels = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return has_kernels and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def last_checkpoint(folder: Path) -> str | None:

@@ -59,7 +59,8 @@ class _Batch:
     @property
     def positions(self) -> Ids:
         """Of each id among the real ones of its row."""
-        return np.maximum(self.real.cumsum(1) - 1, 0)
+        places: Ids = np.maximum(self.real.cumsum(1) - 1, 0)
+        return places
 
     def row(self, place: int, ids: tuple[int, ...]) -> _Row:
         """What is known of one of the prompts, which has gone on to `ids`."""
@@ -137,8 +138,9 @@ class NumpyEngine:
         for place, (prompt, (old, kept)) in enumerate(zip(prompts, found, strict=True)):
             columns = np.r_[recalled - kept : recalled, width - len(prompt) + kept : width]
             ids[place, columns], real[place, columns] = prompt, True
-            for cache, past in zip(caches, old.caches, strict=True) if old else ():
-                cache.copy(place, past, old.place, old.columns[:kept], end=recalled)
+            if old:
+                for cache, past in zip(caches, old.caches, strict=True):
+                    cache.copy(place, past, old.place, old.columns[:kept], end=recalled)
         for cache in caches:
             cache.filled = recalled
         return _Batch(ids, real, recalled, caches)
