@@ -49,11 +49,23 @@ def test_every_experiment_parses_and_says_question_and_command() -> None:
         assert "# Question:" in head and f"--config experiments/{file.name}" in head, file
 
 
-@pytest.mark.parametrize("report", sorted((ROOT / "experiments" / "results").glob("*.json")), ids=lambda path: path.stem)
+RESULTS = ROOT / "experiments" / "results"
+
+
+@pytest.mark.parametrize("report", sorted(RESULTS.glob("*-calculator.json")) + sorted(RESULTS.glob("*-bare.json")), ids=str)
 def test_figures_are_those_of_the_reports(report: Path) -> None:
     found = json.loads(report.read_text(encoding="utf-8"))
     row = f"{100 * found['correct'] / found['n']:.1f} % | {100 * found['low']:.1f} to {100 * found['high']:.1f} | {found['n']:,}"
     assert row in README, f"{report.stem}: expected '{row}'"
+
+
+def test_the_risk_coverage_table_is_that_of_its_report() -> None:
+    points = json.loads((RESULTS / "svamp-coverage.json").read_text(encoding="utf-8"))["points"]
+    for p in points:
+        assert f"{100 * p['correct'] / p['n']:.1f} % ({100 * p['low']:.1f} to {100 * p['high']:.1f})" in README
+    half = next(p for p in points if p["coverage"] == 0.5)
+    lift = half["correct"] / half["n"] / (points[-1]["correct"] / points[-1]["n"])
+    assert f"half is right {lift:.2f} times as often" in README
 
 
 def test_counts_of_the_curriculum_are_true() -> None:
