@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from socratic.errors import ConfigError
 
@@ -33,6 +33,8 @@ class DataSource(Strict):
     """One ingredient of the training mix: exactly one of `curriculum`, `benchmark` and `traces`."""
 
     curriculum: int = Field(0, ge=0, description="number of problems to draw from the families")
+    share: float = Field(1.0, gt=0, le=1, description="share of the families that are drawn from")
+    parts: tuple[PositiveInt, PositiveInt] = Field((1, 1), description="fewest and most families that make one story")
     benchmark: str = Field("", description="a benchmark with steps, such as gsm8k-socratic")
     traces: Path | None = Field(None, description="a JSONL of traces")
     filter: Filter | None = Field(None, description="of the traces' samples of each problem keep some")
@@ -51,6 +53,10 @@ class DataSource(Strict):
             raise ValueError("give exactly one of curriculum, benchmark, traces")
         if self.curriculum and self.resampled:
             raise ValueError("resampled is for benchmark and traces; for more of the curriculum draw more problems")
+        if not self.curriculum and (self.share < 1 or self.parts != (1, 1)):
+            raise ValueError("share and parts are for the curriculum")
+        if self.parts[0] > self.parts[1]:
+            raise ValueError("parts are fewest and most, in this order")
         if (self.filter or self.visits) and self.traces is None:
             raise ValueError("filter and visits are for traces, of which a problem may have several")
         if self.visits and (self.repeat > 1 or self.resampled):

@@ -18,7 +18,7 @@ from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from socratic.curriculum import Family, draw_many, dressed
+from socratic.curriculum import Family, draw_many, dressed, load_continuations
 from socratic.errors import UsageError
 from socratic.leakage import Guard, LeakReport
 from socratic.schema import Problem, Trace, write_jsonl
@@ -108,12 +108,23 @@ class _Sieve:
 
 
 def write(
-    out: Path, families: Sequence[Family], n: int, *, seed: int, guard: Guard, progress: Callable[[], None] = lambda: None
+    out: Path,
+    families: Sequence[Family],
+    n: int,
+    *,
+    seed: int,
+    guard: Guard,
+    parts: int = 1,
+    progress: Callable[[], None] = lambda: None,
 ) -> Summary:
-    """Write `n` different problems that are like no test problem; the file appears whole or not at all."""
+    """Write `n` different problems that are like no test problem; the file appears whole or not at all.
+
+    `parts`: of how many families a story may be made.
+    """
     started, coverage, sieve = monotonic(), Coverage(), _Sieve(guard, LeakReport.of(guard))
     looks = Random(seed)
-    fresh = (dressed(trace, looks) for trace in draw_many(families, DRAWS * n, seed) if sieve.passes(trace.problem))
+    drawn = draw_many(families, DRAWS * n, seed, (1, parts), load_continuations())
+    fresh = (dressed(trace, looks) for trace in drawn if sieve.passes(trace.problem))
     topics = {family.id: family.topic for family in families}
     written = write_jsonl(out, _rows(islice(fresh, n), coverage, topics, progress))
     return Summary(n, written, sieve.duplicates, sieve.leaks, coverage, monotonic() - started)
@@ -123,7 +134,7 @@ def _rows(
     traces: Iterable[Trace], coverage: Coverage, topics: dict[str, str], progress: Callable[[], None]
 ) -> Iterator[dict[str, Any]]:
     for trace in traces:
-        coverage.add(trace, topics[trace.source.name])
+        coverage.add(trace, topics[trace.source.name.partition("+")[0]])
         progress()
         yield trace.to_dict()
 

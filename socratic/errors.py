@@ -8,6 +8,7 @@
     │   ├── ConfigError          an experiment file says something unknown or impossible
     │   ├── TeacherError         a teacher's server refuses every call: key, model, address, quota
     │   └── FamilyError          a curriculum family says something impossible
+    │       └── NoDrawError      no numbers fit what it asks of them
     ├── ExpressionError          an arithmetic expression is outside the whitelist (a value, not a crash)
     └── RunError                 the work itself failed (exit code 1)
         └── CallError            one call to a teacher brought no reply, after all retries
@@ -55,6 +56,10 @@ class TeacherError(UsageError):
 
 class FamilyError(UsageError):
     """A curriculum family is malformed, or says something impossible."""
+
+
+class NoDrawError(FamilyError):
+    """No numbers fit what a family asks of them, or none beside the story that it should go on from."""
 
 
 class ExpressionError(SocraticError):

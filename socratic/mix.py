@@ -142,8 +142,7 @@ def _leaks(problem: Problem, guard: Guard, report: LeakReport, *, allowed: bool)
 
 def _read(source: DataSource, data: Path | None) -> Iterator[Trace]:
     if source.curriculum:
-        families, _ = curriculum.held_out(curriculum.load_families())
-        traces = curriculum.draw_many(families, source.curriculum, seed=source.seed)
+        traces = _drawn(source)
     elif source.benchmark:
         traces = iter(benchmarks.traces(source.benchmark, "train", data=data))
     else:
@@ -154,6 +153,14 @@ def _read(source: DataSource, data: Path | None) -> Iterator[Trace]:
     for trace in traces:
         _refuse_test(trace.problem)
         yield trace
+
+
+def _drawn(source: DataSource) -> Iterator[Trace]:
+    families, _ = curriculum.held_out(curriculum.load_families())
+    if source.share < 1:
+        families = curriculum.some(families, source.share)
+    further = curriculum.load_continuations()
+    return curriculum.draw_many(families, source.curriculum, source.seed, source.parts, further)
 
 
 def _refuse_test(problem: Problem) -> None:

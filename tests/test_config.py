@@ -98,6 +98,21 @@ def test_an_ingredient_is_exactly_one_thing(tmp_path: Path, source: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{benchmark: gsm8k-socratic, share: 0.5}", "for the curriculum"),
+        ("{benchmark: gsm8k-socratic, parts: [2, 3]}", "for the curriculum"),
+        ("{curriculum: 5, parts: [3, 2]}", "fewest and most"),
+        ("{curriculum: 5, parts: [0, 2]}", "greater than 0"),
+        ("{curriculum: 5, share: 0}", "greater than 0"),
+    ],
+)
+def test_what_the_curriculum_alone_can_do_is_asked_of_nothing_else(tmp_path: Path, source: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load(TrainConfig, experiment(tmp_path, f"data: [{source}]"))
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "learning_rate: 0",

@@ -67,6 +67,13 @@ def test_it_holds_what_is_drawn_in_order_less_what_stands_there_already(few: Fam
     assert summary.duplicates == drawn.index(expected[-1]) + 1 - 20 > 0
 
 
+def test_stories_of_several_families_count_under_the_topic_of_the_first(taught: list[Family], tmp_path: Path) -> None:
+    summary = write(tmp_path / "c.jsonl", taught, 60, seed=1, guard=OPEN, parts=2)
+    composed = [trace for trace in read(tmp_path / "c.jsonl") if "+" in trace.source.name]
+    assert 0 < len(composed) < 60 == summary.coverage.topics.total()
+    assert "continued" not in summary.coverage.topics
+
+
 @pytest.mark.parametrize("name", ["c.jsonl", "c.jsonl.gz"])
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(name: str, taught: list[Family], tmp_path: Path) -> None:
     files = [tmp_path / place / name for place in ("one", "same", "other")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from socratic import benchmarks
+from socratic import benchmarks, curriculum
 from socratic.config import DataSource, TrainConfig
 from socratic.curriculum import Family
 from socratic.errors import DataError
@@ -336,6 +336,16 @@ def test_earlier_questions_stand_in_place_of_their_traces_and_are_counted_by_the
         mixed(source.model_copy(update={"steps": (2, 9)}))
     with pytest.raises(DataError, match=Refused.NOT_EARLIER):
         mixed(stored([changed(steps=(LAST,), answer=None)], tmp_path / "one.jsonl").model_copy(update={"ask": "earlier"}))
+
+
+def test_a_share_draws_from_fewer_families_and_parts_make_stories_of_several(families: tuple[list[Family], list[Family]]) -> None:
+    def names(source: DataSource) -> set[str]:
+        return {trace.source.name for trace in mixed(source).traces}
+
+    assert names(DataSource(curriculum=150, share=0.05)) <= {family.id for family in curriculum.some(families[0], 0.05)}
+    composed = [name.split("+") for name in names(DataSource(curriculum=30, parts=(2, 3)))]
+    assert composed and all(2 <= len(parts) <= 3 for parts in composed)
+    assert {parts[0] for parts in composed} <= {family.id for family in families[0]}
 
 
 def test_sources_add_up_and_held_out_families_are_never_drawn(

@@ -72,3 +72,4 @@ def test_counts_of_the_curriculum_are_true() -> None:
     families = curriculum.load_families()
     wordings = sum(len(family.wordings) for family in families)
     assert f"{len(families):,} families of word problems with {wordings:,} wordings" in README
+    assert f"Another {len(curriculum.load_continuations())} continuations" in README

@@ -25,6 +25,7 @@ verbs = typer.Typer()
 def curriculum(
     n: Annotated[int, typer.Option(min=1, help="Problems to draw.")] = 3,
     seed: Seed = 0,
+    parts: Annotated[int, typer.Option(min=1, help="Families that one story may be made of.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Write traces as JSONL instead of printing them.")] = None,
     coverage: Annotated[Path | None, typer.Option(help="With --out: draw what was written into this picture.")] = None,
     test_set: Annotated[list[Path] | None, typer.Option(help="With --out: a JSONL of problems to guard; repeatable.")] = None,
@@ -42,9 +43,9 @@ def curriculum(
     if check:
         _check_families(check)
     elif out:
-        _write_corpus(out, n, seed, coverage, test_set or [], data)
+        _write_corpus(out, n, seed, parts, coverage, test_set or [], data)
     else:
-        for trace in teacher.draw_many(teacher.load_families(), n, seed):
+        for trace in teacher.draw_many(teacher.load_families(), n, seed, (1, parts), teacher.load_continuations()):
             print(f"{trace.problem.question}\n{trace}\n")
 
 
@@ -59,7 +60,9 @@ def _check_families(files: list[Path]) -> None:
     print("no faults")
 
 
-def _write_corpus(out: Path, n: int, seed: int, picture: Path | None, test_sets: list[Path], data: Path | None) -> None:
+def _write_corpus(
+    out: Path, n: int, seed: int, parts: int, picture: Path | None, test_sets: list[Path], data: Path | None
+) -> None:
     from socratic import corpus, leakage
     from socratic import curriculum as teacher
 
@@ -68,7 +71,7 @@ def _write_corpus(out: Path, n: int, seed: int, picture: Path | None, test_sets:
     taught, _ = teacher.held_out(teacher.load_families())
     guard = leakage.load_guard(data, test_sets)
     with display.counting(n) as add:
-        summary = corpus.write(out, taught, n, seed=seed, guard=guard, progress=add)
+        summary = corpus.write(out, taught, n, seed=seed, guard=guard, parts=parts, progress=add)
     if picture:
         corpus.plot(summary.coverage, picture)
     print(summary)

@@ -17,12 +17,22 @@ Adding a family is adding one line to any .jsonl file in `families/` (or one mor
      "steps": [{"q": "How many apples are left?", "eq": "a - b", "as": "left", "say": "{left} apples are left."}]}
 
 and `check_files([path])` says what is wrong with it. Modules, each importing only from those before it:
-lexicon, expressions, notation, domains, templates, asides, dressing, family, draw, check.
+lexicon, expressions, notation, domains, templates, asides, dressing, family, draw, stories, check.
 """
 
 from socratic.curriculum.check import Fault, check_files, faults
-from socratic.curriculum.draw import draw, draw_many, dressed
-from socratic.curriculum.family import Family, FamilyStep, held_out, load_families, packaged_files, parse_family
+from socratic.curriculum.draw import draw, dressed
+from socratic.curriculum.family import (
+    Family,
+    FamilyStep,
+    held_out,
+    load_continuations,
+    load_families,
+    packaged_files,
+    parse_family,
+    some,
+)
+from socratic.curriculum.stories import draw_many, draw_story
 
 __all__ = [
     "Family",
@@ -31,10 +41,13 @@ __all__ = [
     "check_files",
     "draw",
     "draw_many",
+    "draw_story",
     "dressed",
     "faults",
     "held_out",
+    "load_continuations",
     "load_families",
     "packaged_files",
     "parse_family",
+    "some",
 ]

@@ -17,11 +17,13 @@ from typing import Final
 
 from socratic.curriculum.domains import Choices, Kind
 from socratic.curriculum.draw import draw
-from socratic.curriculum.family import Family, parse_family, read_lines
+from socratic.curriculum.family import After, Family, parse_family, read_lines
+from socratic.curriculum.stories import draw_story
 from socratic.errors import FamilyError
 from socratic.schema import BrokenLine, Trace
 
 DIFFERENT: Final = 0.7  # of the draws must be different problems
+FOLLOWED: Final = 60  # stories that a continuation is tried on
 _ASKS: Final = re.compile(r"\?|\b(?:find|calculate|determine|work out|tell|figure out|compute)\b", re.IGNORECASE)
 _ODD: Final = re.compile(r"  |\s[.,?]|\ba [aeio]\w+|\ban [^aeiouh8 1\W]\w*")
 _LEFT_OVER: Final = re.compile(r"[{}]|  ")
@@ -97,6 +99,8 @@ def _wording_faults(family: Family) -> Iterator[str]:
         for name in needed:
             if name not in wording.numbers:
                 yield f"wording {i} never says {{{name}}}, but a step needs it"
+        if family.after and "given" in wording.numbers:
+            yield f"wording {i} prints {{given}}, which the reader has to work out"
         if not _ASKS.search(wording.text):
             yield f"wording {i} asks nothing"
 
@@ -117,7 +121,7 @@ def _draw_faults(family: Family, draws: int, rng: Random) -> Iterator[str]:
     told: set[str] = set()
     for i in range(draws):
         try:
-            trace = draw(family, rng, wording=i % len(family.wordings))
+            trace = _drawn(family, rng, i)
         except FamilyError as error:
             yield str(error)
             return
@@ -128,6 +132,38 @@ def _draw_faults(family: Family, draws: int, rng: Random) -> Iterator[str]:
                 yield fault
     if len(seen) < draws * DIFFERENT:
         yield f"only {len(seen)} different problems in {draws} draws"
+
+
+def _drawn(family: Family, rng: Random, i: int) -> Trace:
+    """A problem of a family, its wordings in turn; a continuation follows a small story made for it."""
+    if family.after is None:
+        return draw(family, rng, wording=i % len(family.wordings))
+    for _ in range(FOLLOWED):
+        story = draw_story(OPENINGS[family.after], [family], rng, 2)
+        if story:
+            return story
+    raise FamilyError(f"it follows none of {FOLLOWED} stories whose result is a whole number from 14 to 600")
+
+
+def _opening(after: After, text: str, asked: str) -> Family:
+    wordings = [f"{start}{text} {asked}" for start in ("", "At first ", "In the morning ")]
+    people = {} if after is After.COUNTED else {"p": "person"}
+    variables = people | {"x": "collectible", "a": "4..60", "b": "10..540"}
+    step = {"q": asked, "eq": "a + b", "as": "result"}
+    return parse_family(
+        {"id": f"opening-{after}", "topic": "check", "text": wordings, "vars": variables, "steps": [step]}, "check"
+    )
+
+
+OPENINGS: Final = {
+    After.OWNED: _opening(
+        After.OWNED, "{p} had {a} {x.many} and then found {b} more {x.many}.", "How many {x.many} does {p} have now?"
+    ),
+    After.COUNTED: _opening(
+        After.COUNTED, "there were {a} {x.many} in one box and {b} {x.many} in another.", "How many {x.many} were there in all?"
+    ),
+    After.MONEY: _opening(After.MONEY, "{p} had ${a} and then earned ${b}.", "How much money does {p} have now?"),
+}
 
 
 def _reading_faults(trace: Trace) -> Iterator[str]:

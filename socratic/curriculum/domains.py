@@ -83,10 +83,10 @@ class Choices:
     def draw(self, rng: Random, taken: set[str]) -> Item:
         """One item that is not taken yet (any, where all are), which then is."""
         item = rng.choice(self.items)
-        name = _name(item)
+        name = item_name(item)
         if name in taken:
-            item = rng.choice([item for item in self.items if _name(item) not in taken] or self.items)
-            name = _name(item)
+            item = rng.choice([item for item in self.items if item_name(item) not in taken] or self.items)
+            name = item_name(item)
         if name:
             taken.add(name)
         return item
@@ -95,7 +95,7 @@ class Choices:
 Domain = Range | Choices
 
 
-def _name(item: Item) -> str:
+def item_name(item: Item) -> str:
     """What makes two items the same one; numbers may be equal."""
     match item:
         case Noun(many=name) | Person(name=name):

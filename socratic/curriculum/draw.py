@@ -7,7 +7,7 @@ Knows nothing of files, models, or of how students read a trace.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
@@ -19,7 +19,7 @@ from socratic.curriculum.expressions import Value
 from socratic.curriculum.family import Family, FamilyStep
 from socratic.curriculum.notation import value_text
 from socratic.curriculum.templates import Style, Template
-from socratic.errors import FamilyError
+from socratic.errors import FamilyError, NoDrawError
 from socratic.schema import Ended, Problem, Source, Step, Trace, Verdict
 
 TRIES: Final = 2000
@@ -28,26 +28,77 @@ _COMMAS_SHARE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
-    """What fills the open places of one problem; `items` gains each result as soon as its step is solved."""
+class Drawn:
+    """What fills the open places of one family; `items` gains each result as soon as its step is solved."""
 
     items: dict[str, Item]
     values: dict[str, Value]  # of all numbers, and of all results
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one family gives to a story: the wording that tells it, filled in."""
+
+    family: Family
+    drawn: Drawn
+    told: Template
+    text: str
+
+    @property
+    def result(self) -> Value:
+        """The result of the last step."""
+        return self.drawn.values[self.family.steps[-1].result]
+
+
 def draw(family: Family, rng: Random, *, wording: int | None = None) -> Trace:
     """One problem of a family, solved and verified. Raises FamilyError where no draw fits or an equation is not right."""
-    return _draw(family, rng, wording, problem_id=family.id, split="")
+    drawn, style = fill_places(family, rng), story_style(rng)
+    return solved([tell(family, drawn, style, wording)], style)
 
 
-def draw_many(families: Sequence[Family], n: int, seed: int) -> Iterator[Trace]:
-    """`n` problems, each of a family drawn uniformly; ids are `family-i`, the split is "train"."""
-    if not families:
-        raise FamilyError("no families to draw from, one or more were expected")
-    rng = Random(seed)
-    for i in range(n):
-        family = rng.choice(families)
-        yield _draw(family, rng, None, problem_id=f"{family.id}-{i}", split="train")
+def numbered(trace: Trace, i: int) -> Trace:
+    """The trace as the i-th of a corpus to train on."""
+    return replace(trace, problem=replace(trace.problem, id=f"{trace.problem.id}-{i}", split="train"))
+
+
+def story_style(rng: Random) -> Style:
+    """How one story writes its numbers."""
+    return Style(rng, commas=rng.random() < _COMMAS_SHARE, spell=True)
+
+
+def fill_places(family: Family, rng: Random, given: Mapping[str, Item] | None = None, taken: Iterable[str] = ()) -> Drawn:
+    """An item for each variable beside the `given` ones; people and things that are `taken` are left out.
+
+    Numbers are drawn until they fit: raises NoDrawError where none does.
+    """
+    numbers = [variable for variable in family.variables if variable.domain.kind is Kind.NUMBER]
+    names = set(taken)
+    for _ in range(TRIES):
+        items = {**(given or {}), **{variable.name: variable.domain.draw(rng, names) for variable in numbers}}
+        values = {name: item.value for name, item in items.items() if isinstance(item, Quantity)}
+        if _fits(family, items, values):
+            break
+    else:
+        raise NoDrawError(_said(family, f"none of {TRIES} draws fits its 'where' and gives whole positive results"))
+    for variable in family.variables:
+        if variable.domain.kind is not Kind.NUMBER:
+            items[variable.name] = variable.domain.draw(rng, names)
+    return Drawn(items, values)
+
+
+def tell(family: Family, drawn: Drawn, style: Style, wording: int | None = None) -> Part:
+    """One of the family's wordings, filled in."""
+    told = style.rng.choice(family.wordings) if wording is None else family.wordings[wording]
+    return Part(family, drawn, told, told.fill(drawn.items, style))
+
+
+def solved(parts: Sequence[Part], style: Style) -> Trace:
+    """The story of some parts, each going on from the one before, with its steps. Raises FamilyError; see `draw`."""
+    question = " ".join(part.text for part in parts)
+    steps = tuple(_steps(parts, question, replace(style, spell=False)))
+    name = "+".join(part.family.id for part in parts)
+    problem = Problem(name, question, steps[-1].answer, dataset="curriculum")
+    return Trace(problem, steps, steps[-1].answer, Ended.DONE, Source("curriculum", name))
 
 
 def dressed(trace: Trace, rng: Random) -> Trace:
@@ -59,34 +110,6 @@ def dressed(trace: Trace, rng: Random) -> Trace:
         rechecked, known = check_solution(step.solution, known)
         steps.append(replace(step, checks=rechecked))
     return replace(trace, problem=replace(trace.problem, question=question), steps=tuple(steps))
-
-
-def _draw(family: Family, rng: Random, wording: int | None, *, problem_id: str, split: str) -> Trace:
-    drawn = _drawn(family, rng)
-    commas = rng.random() < _COMMAS_SHARE
-    told = rng.choice(family.wordings) if wording is None else family.wordings[wording]
-    question = told.fill(drawn.items, Style(rng, commas, spell=True))
-    steps = tuple(_steps(family, drawn, told, question, Style(rng, commas, spell=False)))
-    answer = steps[-1].answer
-    problem = Problem(problem_id, question, answer, dataset="curriculum", split=split)
-    return Trace(problem, steps, answer, Ended.DONE, Source("curriculum", family.id))
-
-
-def _drawn(family: Family, rng: Random) -> _Drawn:
-    """An item for each variable. Numbers are drawn until they fit."""
-    numbers = [variable for variable in family.variables if variable.domain.kind is Kind.NUMBER]
-    taken: set[str] = set()
-    for _ in range(TRIES):
-        items = {variable.name: variable.domain.draw(rng, taken) for variable in numbers}
-        values = {name: item.value for name, item in items.items() if isinstance(item, Quantity)}
-        if _fits(family, items, values):
-            break
-    else:
-        raise _fault(family, f"none of {TRIES} draws fits its 'where' and gives whole positive results")
-    for variable in family.variables:
-        if variable.domain.kind is not Kind.NUMBER:
-            items[variable.name] = variable.domain.draw(rng, taken)
-    return _Drawn(items, values)
 
 
 def _fits(family: Family, items: dict[str, Item], values: dict[str, Value]) -> bool:
@@ -116,20 +139,21 @@ def _is_allowed(result: Value, *, loose: bool, zero: bool) -> bool:
     return result.denominator == 1 or (loose and (result * 100).denominator == 1)
 
 
-def _steps(family: Family, drawn: _Drawn, told: Template, question: str, style: Style) -> Iterator[Step]:
-    """The steps, each verified."""
+def _steps(parts: Sequence[Part], question: str, style: Style) -> Iterator[Step]:
+    """The steps of all parts, each verified."""
     known = Known.of(question)
-    for step in family.steps:
-        asked = style.rng.choice(step.askable(told)).fill(drawn.items, style)
-        drawn.items[step.result] = Quantity(drawn.values[step.result])
-        solution, answer = _solution(step, drawn, style)
-        checks, known = check_solution(solution, known)
-        if len(checks) != 1 or checks[0].verdict is not Verdict.CORRECT:
-            raise _fault(family, f"one exactly right equation was expected in '{solution}', found {checks}")
-        yield Step(asked, solution, answer, checks)
+    for part in parts:
+        for step in part.family.steps:
+            asked = style.rng.choice(step.askable(part.told)).fill(part.drawn.items, style)
+            part.drawn.items[step.result] = Quantity(part.drawn.values[step.result])
+            solution, answer = _solution(step, part.drawn, style)
+            checks, known = check_solution(solution, known)
+            if len(checks) != 1 or checks[0].verdict is not Verdict.CORRECT:
+                raise _fault(part.family, f"one exactly right equation was expected in '{solution}', found {checks}")
+            yield Step(asked, solution, answer, checks)
 
 
-def _solution(step: FamilyStep, drawn: _Drawn, style: Style) -> tuple[str, str]:
+def _solution(step: FamilyStep, drawn: Drawn, style: Style) -> tuple[str, str]:
     """The solution text, and the answer alone."""
     answer = value_text(drawn.values[step.result])
     equation = f"<<{step.notation(drawn.values)}={answer}>>"
@@ -137,4 +161,8 @@ def _solution(step: FamilyStep, drawn: _Drawn, style: Style) -> tuple[str, str]:
 
 
 def _fault(family: Family, reason: str) -> FamilyError:
-    return FamilyError(f"{family.source} {family.id}: {reason}")
+    return FamilyError(_said(family, reason))
+
+
+def _said(family: Family, reason: str) -> str:
+    return f"{family.source} {family.id}: {reason}"

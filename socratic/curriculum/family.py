@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,12 +22,29 @@ from socratic.errors import FamilyError
 from socratic.schema import BrokenLine, read_jsonl
 
 PACKAGED: Final = Path(__file__).parent / "families"
+CONTINUATIONS: Final = Path(__file__).parent / "continuations"
 MIN_WORDINGS: Final = 3
 _T = TypeVar("_T")
 _REQUIRED: Final = frozenset({"id", "topic", "text", "vars", "steps"})
-_OPTIONAL: Final = frozenset({"where", "noise", "decimals", "zero"})
+_OPTIONAL: Final = frozenset({"where", "noise", "decimals", "zero", "after"})
 _STEP_REQUIRED: Final = frozenset({"q", "eq", "as"})
 _STEP_OPTIONAL: Final = frozenset({"say"})
+
+
+class After(StrEnum):
+    """What a story has to come to for a continuation to follow it."""
+
+    OWNED = "owned"  # somebody has a number of things
+    COUNTED = "counted"  # there is a number of things
+    MONEY = "money"  # somebody has a sum of money
+
+
+GIVEN: Final[dict[After, dict[str, Kind]]] = {
+    After.OWNED: {"given": Kind.NUMBER, "p": Kind.PERSON, "x": Kind.NOUN},
+    After.COUNTED: {"given": Kind.NUMBER, "x": Kind.NOUN},
+    After.MONEY: {"given": Kind.NUMBER, "p": Kind.PERSON},
+}
+"""What the story before fills in for a continuation: its result, whose it is, and of what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +72,10 @@ class FamilyStep:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A word problem with open places. `decimals` and `zero` say which results it allows beside whole positive ones."""
+    """A word problem with open places. `decimals` and `zero` say which results it allows beside whole positive ones.
+
+    One with `after` is a continuation: it goes on from the result of another family's story, whose places it uses.
+    """
 
     id: str
     topic: str
@@ -66,6 +87,7 @@ class Family:
     noise: frozenset[str]
     decimals: bool
     zero: bool
+    after: After | None
 
 
 def load_families(paths: Iterable[Path] | None = None) -> tuple[Family, ...]:
@@ -81,8 +103,13 @@ def load_families(paths: Iterable[Path] | None = None) -> tuple[Family, ...]:
     return tuple(families.values())
 
 
+def load_continuations(paths: Iterable[Path] | None = None) -> tuple[Family, ...]:
+    """Read the continuations of some files (default: all packaged ones). Raises FamilyError at the first fault."""
+    return load_families(sorted(CONTINUATIONS.glob("*.jsonl")) if paths is None else paths)
+
+
 def packaged_files() -> list[Path]:
-    """Every family file of the package: to add one, put it there."""
+    """Every file of families in the package: to add one, put it there."""
     return sorted(PACKAGED.glob("*.jsonl"))
 
 
@@ -101,6 +128,11 @@ def held_out(families: Iterable[Family], share: float = 0.05, seed: int = 0) -> 
     return tuple(train), tuple(held)
 
 
+def some(families: Iterable[Family], share: float) -> tuple[Family, ...]:
+    """A share of the families, by lot; a smaller share is part of each larger one."""
+    return held_out(families, share, seed=1)[1]
+
+
 def _lot(family_id: str, seed: int) -> float:
     """A number in 0..1 that only the id and the seed decide."""
     digest = hashlib.sha256(f"{seed}:{family_id}".encode()).digest()
@@ -117,8 +149,12 @@ def parse_family(data: Mapping[str, Any], where: str) -> Family:
 
 def _family(data: Mapping[str, Any], where: str) -> Family:
     _refuse_keys(data, _REQUIRED, _OPTIONAL, "family")
+    after = _after(data.get("after"))
+    given = GIVEN[after] if after else {}
     variables = tuple(Variable(name, read_domain(domain)) for name, domain in _typed(data, "vars", dict).items())
-    kinds = {variable.name: variable.domain.kind for variable in variables}
+    kinds = given | {variable.name: variable.domain.kind for variable in variables}
+    if taken := given.keys() & {variable.name for variable in variables}:
+        raise FamilyError(f"{_quoted(taken)} comes from the story before; no variable can be called so")
     if wrong := [name for name in kinds if name in FUNCTIONS or not name.isidentifier()]:
         raise FamilyError(f"a variable can't be called '{wrong[0]}'")
     in_words = frozenset(variable.name for variable in variables if variable.domain.in_words)
@@ -133,7 +169,16 @@ def _family(data: Mapping[str, Any], where: str) -> Family:
         noise=_noise(_typed(data, "noise", list, []), kinds),
         decimals=_typed(data, "decimals", bool, False),
         zero=_typed(data, "zero", bool, False),
+        after=after,
     )
+
+
+def _after(name: object) -> After | None:
+    if name is None:
+        return None
+    if name not in list(After):
+        raise FamilyError(f"'after' is one of {', '.join(After)}; found {name!r}")
+    return After(str(name))
 
 
 def _refuse_keys(data: Mapping[str, Any], required: frozenset[str], optional: frozenset[str], what: str) -> None:
