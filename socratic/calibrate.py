@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from socratic import benchmarks, curriculum
-from socratic.confidence import Calibration, Features, load
+from socratic.confidence import Calibration, Features, read
 from socratic.errors import DataError, UsageError
 from socratic.evaluate import Rated
 from socratic.leakage import Guard, Likeness
@@ -123,11 +123,14 @@ class Fitted:
 
     def __str__(self) -> str:
         """For people."""
-        one, other = self.quality, self.agreement_alone
+
+        def alone(figure: float) -> str:  # a single trace always agrees with itself
+            return f" (agreement alone {figure:.4f})" if self.calibration.samples > 1 else ""
+
         return (
             f"fitted on {self.votes:,} votes, {100 * self.accuracy:.1f} % right; {FOLDS}-fold cross-validated:\n"
-            f"Brier score {one.brier:.4f} (agreement alone {other.brier:.4f}),"
-            f" calibration error {one.ece:.4f} (agreement alone {other.ece:.4f})"
+            f"Brier score {self.quality.brier:.4f}{alone(self.agreement_alone.brier)},"
+            f" calibration error {self.quality.ece:.4f}{alone(self.agreement_alone.ece)}"
         )
 
 
@@ -202,7 +205,7 @@ def save(path: Path, fitted: Fitted, data: Sequence[str]) -> None:
 
 
 def _others(path: Path, samples: int) -> list[dict[str, Any]]:
-    if not load(path.parent).models:
+    if not read(path).models:
         return []
     rows = json.loads(path.read_text(encoding="utf-8"))["models"]
     return [row for row in rows if row["samples"] != samples]

@@ -202,13 +202,17 @@ class Calibrations:
 
 def load(folder: Path) -> Calibrations:
     """A pair's calibrations, none where its folder has no such file. Raises ModelError where the file cannot be used."""
-    path = folder / FILE
+    return read(folder / FILE)
+
+
+def read(path: Path) -> Calibrations:
+    """The calibrations in a file, none where there is none. Raises ModelError where it cannot be used."""
     if not path.is_file():
         return Calibrations()
     try:
         return Calibrations(tuple(map(_model, json.loads(path.read_text(encoding="utf-8"))["models"])))
     except (DataError, ValueError, KeyError, TypeError, OSError) as error:
-        hint = "write it anew with `socratic calibrate`, or remove it"
+        hint = "remove it, and write it anew with `socratic calibrate`"
         raise ModelError(f"{path} cannot be used ({error})", hint=hint) from error
 
 

@@ -105,7 +105,7 @@ class TrainConfig(Strict):
     weight_decay: float = Field(0.1, ge=0)
     dropout: float = Field(0.0, ge=0, lt=1, description="of scratch models")
     frozen_layers: int = Field(
-        0, ge=0, description="so many of the lowest layers, and the embeddings, learn nothing: half the cost"
+        0, ge=0, description="so many of the lowest layers, and the embeddings, learn nothing, which saves time"
     )
     precision: Literal["auto", "bf16", "fp32"] = Field("auto", description="auto: bf16 where the device computes in it")
     lora: Lora | None = None

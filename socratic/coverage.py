@@ -75,7 +75,9 @@ class RiskCoverage:
 def measure(votes: Sequence[Rated], min_confidence: float = 0.0) -> RiskCoverage:
     """The curve's points and area. Raises DataError where there are no votes."""
     if not votes:
-        raise DataError("there are no votes to draw a risk-coverage curve of", hint="evaluate with --samples 9")
+        raise DataError(
+            "there are no votes to draw a risk-coverage curve of", hint="evaluate with --samples 9, or a calibrated pair"
+        )
     ranked = rank(votes)
     sizes = [max(1, round(share * len(ranked))) for share in SHARES]
     sure = sum(vote.confidence >= min_confidence for vote in ranked)

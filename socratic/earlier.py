@@ -8,11 +8,12 @@ come from or who learns from them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
-from socratic.arithmetic import Known, check_solution, equations
+from socratic.arithmetic import Known, check_solution, equations, number_text, number_value
 from socratic.curriculum.dressing import ASKS, POINTS_BACK, last_sentence, stands_alone
 from socratic.schema import Badge, Ended, Origin, Step, Trace
 
@@ -38,13 +39,22 @@ def earlier_questions(trace: Trace) -> Iterator[Trace]:
 
 
 def _asking(trace: Trace, question: str, place: int) -> Trace | None:
-    """The steps up to `place` that its result needs; None where a number would come from nowhere."""
-    steps = _checked(question, _needed(_checked(trace.problem.question, trace.steps[: place + 1])))
-    if any(step.badge is not Badge.VERIFIED for step in steps):
+    """The steps up to `place` that its result needs; None where the problem no longer tells a number that they use."""
+    needed = _needed(_checked(trace.problem.question, trace.steps[: place + 1]))
+    steps = _checked(question, needed)
+    if not _are_told(needed, trace.problem.question, question) or any(step.badge is not Badge.VERIFIED for step in steps):
         return None
-    answer = steps[-1].checks[-1].stated
+    answer = number_text(number_value(steps[-1].checks[-1].stated))
     problem = replace(trace.problem, id=f"{trace.problem.id}-q{place + 1}", question=question, answer=answer)
     return replace(trace, problem=problem, steps=tuple(steps), answer=answer, ended=Ended.DONE)
+
+
+def _are_told(steps: Sequence[Step], before: str, now: str) -> bool:
+    """Whether `now` tells each number that the steps took from `before`, as often: a constant or an equal would pass for it."""
+    numbers = Known.of(before).numbers
+    operands = (operand for step in steps for check in step.checks for operand in check.operands)
+    used = {operand.index for operand in operands if operand.origin is Origin.PROBLEM and operand.index is not None}
+    return Counter(numbers[index].value for index in used) <= Counter(number.value for number in Known.of(now).numbers)
 
 
 def _checked(question: str, steps: Sequence[Step]) -> list[Step]:

@@ -224,7 +224,7 @@ def read_rated(path: Path) -> list[Rated]:
 
 
 def _rated(where: str, row: dict[str, Any] | BrokenLine) -> Rated:
-    hint = "give a predictions file that `socratic evaluate --samples 9` wrote"
+    hint = "give a predictions file that `socratic evaluate` wrote, with --samples 9 or a calibrated pair"
     if isinstance(row, BrokenLine):
         raise DataError(f"{where}: {row.reason}", hint=hint)
     try:

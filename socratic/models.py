@@ -38,7 +38,7 @@ from transformers.utils import logging
 from socratic import vocabulary as vocabularies
 from socratic.config import Lora
 from socratic.errors import ConfigError, ModelError
-from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, model_type, refuse_pickle, weights_file
+from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, model_type, read_student, refuse_pickle, weights_file
 from socratic.prefix_lm import PrefixLM, PrefixLMConfig
 from socratic.quantized import dequantize, quantize
 from socratic.transcript import ASK, END, PROBLEM
@@ -173,18 +173,22 @@ def average(students: Sequence[Path], out: Path) -> None:
     """Write a student whose weights are the mean of others' (a model soup, Wortsman et al. 2022). Raises ModelError.
 
     They must have the same vocabulary and shape, as one student and what it became in further training. The record is the
-    last one's, with those of the others in it.
+    last one's; its `average_of` holds those of all. No CTranslate2 form is made. `out` may be one of the students.
     """
-    first, *others = [dequantize(load_file(weights_file(student))) for student in students]
+    for student in students:
+        read_student(student)  # says what is missing
+    records = [json.loads((student / "student.json").read_text(encoding="utf-8")) for student in students]
+    first, *others = weights = [dequantize(load_file(weights_file(student))) for student in students]
     if any({k: v.shape for k, v in other.items()} != {k: v.shape for k, v in first.items()} for other in others):
         raise ModelError("these students have weights of other names or shapes", hint="average students of one base")
     if len({(student / vocabularies.FILE).read_bytes() for student in students}) > 1:
         raise ModelError("these students have other vocabularies", hint="average students of one base")
-    mean = {name: np.mean([first[name], *(other[name] for other in others)], axis=0).astype(np.float16) for name in first}
+    mean = {name: np.mean([one[name] for one in weights], axis=0).astype(np.float16) for name in first}
     out.mkdir(parents=True, exist_ok=True)
+    (out / SMALL_WEIGHTS).unlink(missing_ok=True)  # it would be read in place of the new ones, and so would ct2/
+    shutil.rmtree(out / "ct2", ignore_errors=True)
     for name in NEEDED:
-        shutil.copy(students[-1] / name, out)
-    records = [json.loads((student / "student.json").read_text(encoding="utf-8")) for student in students]
+        (out / name).write_bytes((students[-1] / name).read_bytes())
     about = {**records[-1], "made_from": {"average_of": [record.get("made_from") for record in records]}}
     (out / "student.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     save_file(mean, out / WEIGHTS)

@@ -84,7 +84,7 @@ def _provenance(settings: TrainConfig, training: Training) -> dict[str, Any]:
     return {
         "role": training.value,
         "base": settings.model,
-        **_ancestry(Path(settings.model)),
+        **_ancestry(Path(settings.model).expanduser()),
         "config": settings.model_dump(mode="json"),
         "commit": provenance.commit(),
         "versions": {"socratic": __version__, **{name: version(name) for name in LIBRARIES}},
@@ -164,5 +164,7 @@ def _model(settings: TrainConfig, vocabulary: Vocabulary) -> Any:
     if settings.words == "frozen":
         models.freeze_words(model, vocabulary)
     if settings.frozen_layers:
+        if not (Path(settings.model).expanduser() / "student.json").is_file():
+            raise ConfigError("`frozen_layers` would freeze the marks, which are new here", hint="start from a student's folder")
         models.freeze_lowest(model, settings.frozen_layers)
     return models.with_adapters(model, settings.lora, vocabulary=vocabulary) if settings.lora else model

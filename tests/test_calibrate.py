@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from socratic.calibrate import HELD_OUT, Quality, choose, fit, save
-from socratic.confidence import FILE, Calibration, Features, load
+from socratic.confidence import FILE, Calibration, Features, load, read
 from socratic.errors import DataError
 from socratic.evaluate import Rated
 from socratic.leakage import Guard
@@ -91,10 +91,11 @@ def test_what_is_saved_is_what_a_pair_loads(tmp_path: Path) -> None:
 
 def test_saving_replaces_the_model_for_as_many_traces_and_keeps_the_others(tmp_path: Path) -> None:
     first, second = fit(simulated(120), samples=7), fit(simulated(120, seed=5), samples=7)
-    save(tmp_path / FILE, first, [])
-    save(tmp_path / FILE, replace(first, calibration=replace(first.calibration, samples=1)), [])
-    save(tmp_path / FILE, second, [])
-    models = load(tmp_path).models
+    path = tmp_path / "any name.json"
+    save(path, first, [])
+    save(path, replace(first, calibration=replace(first.calibration, samples=1)), [])
+    save(path, second, [])
+    models = read(path).models
     assert [model.samples for model in models] == [1, 7]
     assert models[1].intercept == pytest.approx(second.calibration.intercept, abs=1e-4) != models[0].intercept
 

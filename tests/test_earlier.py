@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from socratic import benchmarks, curriculum
-from socratic.arithmetic import Known, check_solution
+from socratic.arithmetic import Known, check_solution, number_text, number_value
 from socratic.curriculum import Family
 from socratic.earlier import ask_earlier, earlier_questions
 from socratic.schema import Badge, Ended, Origin, Problem, Source, Step, Trace
@@ -61,6 +61,20 @@ def test_nothing_is_asked_where_that_would_not_be_certain(trace: Trace) -> None:
     assert ask_earlier(trace, Random(0)) is None
 
 
+@pytest.mark.parametrize(
+    ("told", "asked", "solution"),
+    [
+        ("Ann picks 2 apples an hour.", "If she picks for 2 hours, how many cents is that?", "<<2*2=4>>4"),  # an equal is told
+        ("Ann picks an apple each 2 minutes.", "How many cents is that in 12 minutes?", "<<12/2=6>>6"),  # 12 is a dozen
+    ],
+)
+def test_no_other_number_stands_in_for_one_that_is_lost_with_the_question(told: str, asked: str, solution: str) -> None:
+    first = Step("How many apples does Ann pick?", solution, solution[-1])
+    assert list(earlier_questions(story(told, asked, (first, STEPS[3])))) == []
+    whole = story(f"{told} She does so {2 if '*' in solution else 12} times.", "How many cents?", (first, STEPS[3]))
+    assert [trace.answer for trace in earlier_questions(whole)] == [solution[-1]]
+
+
 def test_a_number_of_the_question_is_lost_with_it() -> None:
     trace = story(told="Ann has 12 apples.", asked="If she buys 8 more apples, how many cents does she get?", steps=STEPS)
     assert list(earlier_questions(trace)) == []
@@ -73,7 +87,7 @@ def rightly_asked(trace: Trace, copy: Trace) -> None:
         checks, known = check_solution(step.solution, known)
         assert checks == step.checks
         assert step.badge is Badge.VERIFIED
-    assert copy.problem.answer == copy.answer == copy.steps[-1].checks[-1].stated
+    assert copy.problem.answer == copy.answer == number_text(number_value(copy.steps[-1].checks[-1].stated))
     assert copy.problem.question.endswith(copy.steps[-1].question.strip())
     assert len(copy.steps) < len(trace.steps)
     operands = {o.index for s in copy.steps for c in s.checks for o in c.operands if o.origin is Origin.STEP}

@@ -20,7 +20,7 @@ from socratic.transcript import Solutions, Style
 
 EQUATION, SENTENCE = Style(), Style(solutions=Solutions.SENTENCE)
 PROBLEM = Problem("user-1", "Ann has 12 apples and buys 8 more. She eats 5. How many are left?", "15")
-FIRST = Step("How many apples does she have?", "She has <<12+8=20>>20 apples.", "20")
+FIRST = Step("How many apples does she have before she eats?", "She has <<12+8=20>>20 apples.", "20")
 LAST = Step("How many are left?", "She has <<20-5=15>>15 apples left.", "15")
 GOOD = Trace(PROBLEM, (FIRST, LAST), "15", Ended.DONE, Source("teacher", "scripted"))
 
@@ -330,7 +330,9 @@ def test_the_curriculum_is_not_resampled() -> None:
 def test_earlier_questions_stand_in_place_of_their_traces_and_are_counted_by_their_own_steps(tmp_path: Path) -> None:
     source = stored([GOOD], tmp_path / "traces.jsonl").model_copy(update={"ask": "earlier"})
     [copy] = mixed(source).traces
-    assert copy.problem.question == "Ann has 12 apples and buys 8 more. She eats 5. How many apples does she have?"
+    assert (
+        copy.problem.question == "Ann has 12 apples and buys 8 more. She eats 5. How many apples does she have before she eats?"
+    )
     assert [step.question for step in copy.steps] == [FIRST.question]
     with pytest.raises(DataError, match=Refused.STEPS):
         mixed(source.model_copy(update={"steps": (2, 9)}))

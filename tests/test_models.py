@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from ctranslate2 import Generator
+from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 from transformers import BertModel, OPTConfig, OPTForCausalLM
 
@@ -432,7 +433,19 @@ def test_an_average_lies_between_its_students_and_names_them(
     assert len(about["made_from"]["average_of"]) == 2 and about["role"]
     with pytest.raises(ModelError, match="other names or shapes"):
         models.average([llama_student, bert_student], tmp_path / "odd")
+    with pytest.raises(ModelError, match="nowhere"):
+        models.average([tmp_path / "nowhere", llama_student], tmp_path / "odd")
     assert not (tmp_path / "odd").exists()
+
+
+def test_an_average_replaces_what_lies_in_its_folder_be_it_one_of_its_students(
+    llama_student: Path, small_student: Path, tmp_path: Path
+) -> None:
+    into = shutil.copytree(small_student, tmp_path / "into")
+    models.average([into, llama_student], into)
+    models.average([small_student, llama_student], tmp_path / "apart")
+    one, other = (load_file(weights_file(folder)) for folder in (into, tmp_path / "apart"))
+    assert all((one[name] == other[name]).all() for name in other)
 
 
 def test_shrinking_what_is_no_student_says_so(tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ def test_frozen_layers_and_words_stay_as_they_were_and_the_others_learn(
     assert all(name.startswith(("h.1.", "ln_f.")) for name in changed)
     with pytest.raises(ConfigError, match="frozen_layers is 2, the model has 2 layers"):
         train(settings(frozen_layers=2), Training.UNIFIED, tmp_path / "all")
+    with pytest.raises(ConfigError, match="would freeze the marks"):
+        train(settings(frozen_layers=1, model="scratch-6m"), Training.UNIFIED, tmp_path / "new")
 
 
 def test_lora_leaves_an_ordinary_student(settings: Callable[..., TrainConfig], student: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ failed; 2: the user's input; 3: the one question was answered "unsure" (--min-co
 itself, and the code is 0). Heavy modules are imported by the verb that needs them. Knows nothing that the library does not
 also offer to Python.
 
-Modules: options and summary are what verbs share; the others hold the verbs, in the order in which `--help` lists them.
+Modules: options and summary are what verbs share; the others hold the verbs.
 """
 
 from __future__ import annotations

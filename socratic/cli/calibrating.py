@@ -45,13 +45,14 @@ def calibrate(
     With --samples 1 it is fitted for single traces. The file keeps a model for each number of samples.
     """
     from socratic import calibrate as calibration
-    from socratic import coverage
+    from socratic import confidence, coverage
     from socratic.evaluate import as_line, read_rated
     from socratic.leakage import load_guard
     from socratic.orchestrator import Orchestrator
     from socratic.tasks import Task
 
     calibration.require_scipy()
+    confidence.read(out)  # a file that cannot be used is better found before the votes than after
     guard = load_guard(data)
     chosen = [calibration.choose(name, guard, data=data, limit=limit) for name in problems]
     _say_left_out(chosen, guard)

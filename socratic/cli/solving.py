@@ -95,14 +95,14 @@ def _stdin_lines() -> Iterator[tuple[int, str]]:
 
 def _solve_one(orchestrator: Orchestrator, question: str, options: Voting) -> bool:
     """Print a trace, or the winner of a vote, and how sure it is; false where its answer is withheld."""
-    is_sure = has_confidence(orchestrator, options.samples)
+    is_rated = has_confidence(orchestrator, options.samples)
     if options.grows:
         vote = orchestrator.count([display.show(orchestrator.stream(question, options.decoding))])
     else:
         vote = orchestrator.vote(question, samples=options.samples, decoding=options.decoding).at_least(options.min_confidence)
-        found = vote if is_sure else vote.trace
+        found = vote if is_rated else vote.trace
         print(json_line(found.to_dict()) if options.as_json else vote.trace, flush=True)
-    if is_sure:
+    if is_rated:
         agree = f"; {vote.agreeing} of {vote.samples} sampled traces agree" if vote.samples > 1 else ""
         display.stderr.print(f"confidence: {vote.confidence}{agree}")
     return vote.trace.ended is not Ended.UNSURE

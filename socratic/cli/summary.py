@@ -1,6 +1,6 @@
 """What several verbs print or keep in the same way.
 
-In: what the library found. Out: JSON for stdout or a file, notes on stderr, a DataError for lines that could not be used.
+In: what the library found. Out: JSON for stdout or a file, notes on stderr, errors that several verbs raise.
 Knows nothing of how anything is found.
 """
 
@@ -46,10 +46,10 @@ def require_whole(task: Task, problems: str, done: str) -> None:
 
 def require_confidence(orchestrator: Orchestrator, samples: int, options: dict[str, object]) -> None:
     """Refuse an option that is given and says something of confidence where there is none: of a single trace, not calibrated."""
-    for option in (name for name, value in options.items() if value):
-        if not has_confidence(orchestrator, samples):
-            hint = "add --samples 9, or run `socratic calibrate --samples 1`"
-            raise UsageError(f"{option} needs a vote, or a pair that is calibrated for single traces", hint=hint)
+    given = [name for name, value in options.items() if value]
+    if given and not has_confidence(orchestrator, samples):
+        hint = "add --samples 9, or run `socratic calibrate --samples 1`"
+        raise UsageError(f"{given[0]} needs a vote, or a pair that is calibrated for single traces", hint=hint)
 
 
 def has_confidence(orchestrator: Orchestrator, samples: int) -> bool:

@@ -1,7 +1,7 @@
-"""The verbs that make students: `train`, `shrink`, `reproduce`, `rounds`.
+"""The verbs that make students: `train`, `shrink`, `average`, `reproduce`, `rounds`.
 
-In: experiment files, folders of students. Out: folders of students, tables of results. All need the extra [train], and a
-stopped run goes on. Knows nothing of torch.
+In: experiment files, folders of students. Out: folders of students, tables of results. All need the extra [train]; stopped
+trainings, tables and rounds go on. Knows nothing of torch.
 """
 
 from __future__ import annotations

@@ -93,6 +93,7 @@ class NumpyEngine:
         many = [prompt.ids for prompt in prompts]
         self._read_alike(many)
         batch = self._laid_out(many, max_tokens)
+        self._past = []  # the batch has its own copy; the old one would stay in memory until the end
         forbidden = np.zeros((len(prompts), len(self.network.words)), dtype=bool)
         for row, prompt in enumerate(prompts):
             forbidden[row, sorted(prompt.banned)] = True
