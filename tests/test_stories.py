@@ -24,7 +24,7 @@ from socratic.curriculum import (
 from socratic.curriculum.check import OPENINGS, faults
 from socratic.curriculum.dressing import ASKS, last_sentence
 from socratic.curriculum.family import CONTINUATIONS, After
-from socratic.curriculum.stories import Link, link_of
+from socratic.curriculum.stories import NOT_CONTINUED, Link, link_of
 from socratic.errors import FamilyError, NoDrawError
 from socratic.schema import Badge, Origin, Trace
 
@@ -162,3 +162,9 @@ def test_shares_of_families_are_nested(families: tuple[Family, ...]) -> None:
     quarter, half, whole = ({family.id for family in some(taught, share)} for share in (0.25, 0.5, 1.0))
     assert quarter < half < whole == {family.id for family in taught}
     assert abs(len(quarter) / len(taught) - 0.25) < 0.03
+
+
+def test_families_that_are_not_continued_are_there(families: tuple[Family, ...]) -> None:
+    ids = {family.id for family in families}
+    assert ids >= NOT_CONTINUED
+    assert sum(map(bool, map(link_of, families))) > 300
