@@ -23,7 +23,7 @@ from socratic.config import TrainConfig
 from socratic.dataset import IGNORED, Packed, Rows
 from socratic.errors import ConfigError
 from socratic.models import no_bars
-from socratic.optimizer import MuonAdamW
+from socratic.optimizer import MuonAdamW, computes_bf16
 
 STATE = "trainer_state.json"
 GATHERED = 512  # supervised positions are padded to a multiple of this: CPUs compile kernels anew for each shape
@@ -80,15 +80,6 @@ def _arguments(settings: TrainConfig, checkpoints: Path) -> TrainingArguments:
     )
     arguments._n_gpu = 1  # several would mean DataParallel, which splits rows behind compute_loss's back
     return arguments
-
-
-def computes_bf16() -> bool:
-    """Whether the device has instructions for bf16: on CPUs without, autocast is up to dozens of times slower than fp32."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    has_kernels = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
-    has_kernels = has_kernels and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # on x86 any AVX-512 will do for that
-    return has_kernels and (torch.cpu._is_avx512_bf16_supported() or not torch.cpu._is_avx512_supported())
 
 
 def last_checkpoint(folder: Path) -> str | None:

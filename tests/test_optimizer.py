@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from socratic.optimizer import MuonAdamW
+from socratic.optimizer import MuonAdamW, PlainMuon
 
 
 @pytest.fixture
@@ -94,3 +94,20 @@ def test_a_llama_s_words_are_words_too() -> None:
     words, *others = optimizer_of(llama).adamw.param_groups
     assert [id(p) for p in words["params"]] == [id(llama.get_input_embeddings().weight)]
     assert words["weight_decay"] == 0 < others[0]["weight_decay"]
+
+
+@pytest.mark.parametrize("shape", [(6, 24), (24, 6), (12, 12)])
+def test_plain_muon_steps_as_torch_s_does_but_for_the_rounding_of_bf16(shape: tuple[int, int]) -> None:
+    torch.manual_seed(1)
+    start, settings = torch.randn(shape), {"lr": 0.02, "weight_decay": 0.1, "adjust_lr_fn": "match_rms_adamw"}
+    one, other = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    torch_s, plain = torch.optim.Muon([one], **settings), PlainMuon([other], **settings)
+    for _ in range(3):
+        one.grad = torch.randn(shape)
+        other.grad = one.grad.clone()
+        torch_s.step()
+        plain.step()
+    torch.testing.assert_close(other, one, rtol=0.02, atol=0.02)
+    assert (other - start).norm() > 10 * (other - one).norm()
+    assert plain.state_dict().keys() == torch_s.state_dict().keys()
+    plain.load_state_dict(torch_s.state_dict())
