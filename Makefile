@@ -21,7 +21,7 @@ solve: .venv/light ## solve a word problem: make solve Q="Tom has 3 bags of 12 a
 	@$(BIN)/socratic solve $(call quoted,$(value Q))
 
 test: .venv/full ## run the tests
-	$(BIN)/python -m pytest
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
 check: .venv/full ## format, lint, types, tests
 	$(BIN)/ruff format --check socratic tests && $(BIN)/ruff check socratic tests && $(BIN)/mypy && $(BIN)/python -m pytest

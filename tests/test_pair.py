@@ -15,7 +15,7 @@ from socratic.orchestrator import Orchestrator
 from socratic.schema import Badge, Decoding, Trace
 
 PLAIN, BROKEN = read_problems(Path(__file__).parent / "plain_problems.jsonl")
-SOME, FEW = PLAIN[:60], PLAIN[:12]  # `socratic evaluate tests/plain_problems.jsonl` solves all of them
+SOME, FEW = PLAIN[:40], PLAIN[:6]  # `socratic evaluate tests/plain_problems.jsonl` solves all of them
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +25,14 @@ def pair() -> Orchestrator:
 
 @pytest.fixture(scope="module")
 def solved(pair: Orchestrator) -> list[Trace]:
-    """The first 60, greedy."""
+    """The first 40, greedy."""
     return pair.solve_many(SOME)
 
 
 def test_a_third_of_the_plain_problems_are_right(solved: list[Trace]) -> None:
     assert len(PLAIN) == 200 and not BROKEN
     right = [trace.problem.id for trace in solved if grade(trace)]
-    assert len(right) >= 20, f"right: {right}"
+    assert len(right) >= 14, f"right: {right}"
 
 
 def test_the_calculator_never_states_a_wrong_result(solved: list[Trace]) -> None:
