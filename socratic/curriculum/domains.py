@@ -78,7 +78,7 @@ class Choices:
     @property
     def in_words(self) -> bool:
         """Whether these are numbers that the problem says in words."""
-        return any(isinstance(item, Quantity) and item.words for item in self.items)
+        return self.kind is Kind.NUMBER and any(isinstance(item, Quantity) and item.words for item in self.items)
 
     def draw(self, rng: Random, taken: set[str]) -> Item:
         """One item that is not taken yet (any, where all are), which then is."""

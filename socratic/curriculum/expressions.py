@@ -11,9 +11,11 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
 from socratic.errors import FamilyError
@@ -57,16 +59,18 @@ class Condition:
             raise FamilyError(f"'{self.text}' divides by zero") from None
 
 
+@cache  # thousands of families have a few hundred formulas
 def read_formula(text: str) -> Formula:
     """Compile an `eq`. Raises FamilyError for whatever is not whitelisted."""
     tree = _parse(text)
-    return Formula(text, tree, _names(tree), compile_value(tree))
+    return Formula(text, tree, _names(text), compile_value(tree))
 
 
+@cache
 def read_condition(text: str) -> Condition:
     """Compile a `where`. Raises FamilyError for whatever is not whitelisted, or is no comparison."""
     tree = _parse(text)
-    return Condition(text, _names(tree), _compile_test(tree))
+    return Condition(text, _names(text), _compile_test(tree))
 
 
 def _parse(text: str) -> ast.expr:
@@ -76,8 +80,11 @@ def _parse(text: str) -> ast.expr:
         raise FamilyError(f"'{text}' is no expression") from None
 
 
-def _names(tree: ast.expr) -> frozenset[str]:
-    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)) - FUNCTIONS.keys()
+def _names(text: str) -> frozenset[str]:
+    return frozenset(_NAME.findall(text)).difference(FUNCTIONS, ("and", "or"))
+
+
+_NAME: Final = re.compile(r"(?<![\w.])[^\W\d]\w*")
 
 
 def divide(left: Value, right: Value) -> Value:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from sympy import Rational
@@ -31,6 +32,7 @@ _SYMBOLS: Final[dict[type[ast.operator], tuple[str, int]]] = {
 }
 
 
+@cache
 def read_notation(formula: Formula, in_words: frozenset[str]) -> Notation:
     """Compile the writer of a formula; `in_words` are the names that the problem says in words."""
     write = _compile(formula.tree, in_words)

@@ -26,6 +26,7 @@ _SENTENCE_END: Final = re.compile(r"(?<![ap]\.m)[.?!] +$")
 _SENTENCE_START: Final = re.compile(r"((?<![ap]\.m)[.?!] +)([a-z])")
 _GLUED_BEFORE: Final = re.compile(r"[$/#:\w-]$")
 _GLUED_AFTER: Final = re.compile(r"[%/:\w-]|\.\d")
+_NEAR: Final = 8  # characters before a slot that can tell how it is written
 _MAX_SPELLED: Final = 12
 _SPELL_SHARE: Final = 0.15
 
@@ -101,7 +102,7 @@ def _slot(match: re.Match[str], kinds: Mapping[str, Kind]) -> Slot:
     if name not in kinds:
         raise FamilyError(f"slot {{{name}}} is unknown in '{text[:60]}'; known there: {', '.join(sorted(kinds))}")
     _refuse_form(name, form, kinds)
-    before = text[: match.start()]
+    before = text[max(0, match.start() - _NEAR) : match.start()]
     return Slot(
         name=name,
         form=form,
