@@ -36,7 +36,7 @@ FEWEST: Final = 50  # votes
 FOLDS: Final = 5
 PENALTY: Final = 1.0  # half of it times the squared weights is added to the summed loss
 BINS: Final = 10  # of the calibration error, equally full
-NEVER_LOWERS: Final = frozenset({"agreement", "lead"})  # features of which more is never a reason to be less sure
+NEVER_LOWERS: Final = frozenset({"support", "agreement", "lead"})  # features of which more is never a reason to be less sure
 
 Floats = NDArray[np.float64]
 

@@ -28,9 +28,10 @@ STEEPEST: Final = 30.0  # of the log odds, so that no probability is rounded to 
 class Features:
     """What a vote is like. Shares are in 0..1, yes is 1 and no is 0, the last three are counts.
 
-    "Winner" is the camp with the most votes, and its first trace.
+    "Winner" is the camp whose votes count for most, and its first trace.
     """
 
+    support: float  # share of what the votes count for that is the winner's
     agreement: float  # share of the k traces that are the winner's
     lead: float  # agreement less the same of the second camp
     greedy: float  # is the first of the k, the greedy one, in the winner's camp?
@@ -48,14 +49,15 @@ class Features:
     camps: float  # different answers that got a vote
 
     @classmethod
-    def of(cls, sampled: Sequence[Trace], camps: Sequence[Sequence[Trace]]) -> Features:
-        """Read them from all k traces, the greedy one first, and the camps of those that vote, the largest first."""
+    def of(cls, sampled: Sequence[Trace], camps: Sequence[Sequence[Trace]], support: float) -> Features:
+        """Read them from all k traces, the greedy one first, and the camps of those that vote, the winner first."""
         camp, k = camps[0], len(sampled)
         winner, steps = camp[0], [step for trace in camp for step in trace.steps]
         agreement = len(camp) / k if winner.answer is not None else 0.0
         second = len(camps[1]) / k if len(camps) > 1 else 0.0
         uses, answer = _Uses.of(winner), _Answer.of(winner)
         return cls(
+            support=support if winner.answer is not None else 0.0,
             agreement=agreement,
             lead=max(0.0, agreement - second),
             greedy=float(sampled[0] in camp),

@@ -21,9 +21,10 @@ from socratic import provenance
 from socratic.answers import Kind, kind_of, same_answer
 from socratic.confidence import Features
 from socratic.errors import DataError
-from socratic.orchestrator import Orchestrator, Vote
+from socratic.orchestrator import Orchestrator
 from socratic.schema import BrokenLine, Ended, Labels, Problem, Report, RunRecord, Share, Slice, Trace, read_jsonl
 from socratic.statistics import wilson
+from socratic.voting import Vote
 
 Reasoner = Callable[[Sequence[Problem]], Iterator[Trace | Vote]]
 UNLABELLED: Final = Labels()

@@ -19,11 +19,12 @@ from socratic.errors import ConfigError, DataError
 from socratic.evaluate import Reasoner
 from socratic.folders import read_student
 from socratic.mix import as_learned
-from socratic.orchestrator import Asks, Orchestrator, Solves, Vote
+from socratic.orchestrator import Asks, Orchestrator, Solves
 from socratic.schema import Decoding, Problem, Trace, Training
 from socratic.students import WHOLE, Ahead, Answerer, Decomposer, Guides, Planner, Solver, Undivided, open_engine
 from socratic.transcript import GUIDED, Piece, Style
 from socratic.transcript import Guidance as Guidance  # for callers, beside Method and Plan
+from socratic.voting import Vote
 
 
 class Method(StrEnum):

@@ -13,17 +13,17 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 
-from socratic.answers import Kind, lenient, normal_number, same_answer
+from socratic.answers import Kind, lenient, normal_number
 from socratic.arithmetic import Known, check_solution, find_numbers, number_text
-from socratic.confidence import Calibrations, Confidence, Features, confide, is_sound, is_verified, load
-from socratic.errors import DataError, UsageError
+from socratic.confidence import Calibrations, load
+from socratic.errors import UsageError
 from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace
+from socratic.voting import UNCALIBRATED, Vote, count
 
 GREEDY = Decoding()
-UNCALIBRATED = Calibrations()
 TEMPERATURE = 0.7  # of sampled traces
 MAX_QUESTION = 4000  # characters; the students' context is far shorter
 
@@ -42,29 +42,6 @@ class Solves(Protocol):
     def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
         """For each trace a solution to its next subquestion, equations as `<<48/2=24>>`, or why there is none."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """What k traces agree on: one trace of the majority, how many of the k gave its answer, and how sure that is."""
-
-    trace: Trace
-    agreeing: int
-    samples: int
-    features: Features
-    confidence: Confidence
-
-    def at_least(self, min_confidence: float) -> Vote:
-        """The same, its answer withheld and its end `unsure` where the confidence is lower than that."""
-        if self.confidence.probability >= min_confidence:
-            return self
-        return replace(self, trace=replace(self.trace, answer=None, ended=Ended.UNSURE))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON shape: the trace's, and beside it what the vote found."""
-        found = {"confidence": self.confidence.probability, "calibrated": self.confidence.calibrated}
-        counts = {"agreeing": self.agreeing, "samples": self.samples}
-        return {**self.trace.to_dict(), **found, **counts, "features": asdict(self.features)}
 
 
 class Orchestrator:
@@ -126,8 +103,7 @@ class Orchestrator:
     ) -> Iterator[Vote]:
         """For each problem write k traces, one greedy and the others sampled, and vote, in batches that problems share.
 
-        Self-consistency (Wang et al. 2022) over checked traces: those that are verified vote; where there is none, those
-        without a wrong step; where there is none, all that have an answer.
+        How they are counted: see `voting.count`.
         """
         if samples < 1:
             raise UsageError(f"expected at least 1 sample, found {samples}", hint="more samples, a better vote; try 9")
@@ -241,38 +217,3 @@ def _said(solution: str) -> str:
     numbers = find_numbers(solution)
     rest = solution[numbers[-1].end :] if numbers else solution
     return lenient(rest, Kind.YES_NO) or (number_text(numbers[-1].value) if numbers else "")
-
-
-def count(sampled: Sequence[Trace], calibrations: Calibrations = UNCALIBRATED) -> Vote:
-    """Vote on the traces of one problem, the greedy one first; of equally many votes the earliest trace decides."""
-    camps = list[list[Trace]]()
-    for trace in _voters(sampled):
-        home = next((camp for camp in camps if _agree(camp[0], trace)), None)
-        if home is None:
-            camps.append([trace])
-        else:
-            home.append(trace)
-    camps.sort(key=len, reverse=True)  # stable: among equals the first stays first
-    features = Features.of(sampled, camps)
-    return Vote(camps[0][0], len(camps[0]), len(sampled), features, confide(features, calibrations.of(len(sampled))))
-
-
-def _voters(sampled: Sequence[Trace]) -> Sequence[Trace]:
-    """The traces of the best kind that there is."""
-    for may_vote in (is_verified, is_sound, _has_answer):
-        if kept := [trace for trace in sampled if may_vote(trace)]:
-            return kept
-    return sampled
-
-
-def _has_answer(trace: Trace) -> bool:
-    return trace.answer is not None
-
-
-def _agree(one: Trace, other: Trace) -> bool:
-    if one.answer == other.answer or one.answer is None:
-        return one.answer == other.answer
-    try:
-        return same_answer(other.answer, one.answer)
-    except DataError:  # of no kind that can be compared: "1..2", as a student without calculator may write
-        return False

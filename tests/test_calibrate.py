@@ -33,7 +33,7 @@ def simulated(n: int, truth: Calibration = TRUTH, seed: int = 0) -> list[Rated]:
 
 
 def test_it_recovers_the_model_that_made_the_votes() -> None:
-    fitted = fit(simulated(6000), samples=9)
+    fitted = fit(simulated(12_000), samples=9)
     off = [abs(TRUTH.probability(v.features) - fitted.calibration.probability(v.features)) for v in simulated(300, seed=1)]
     assert sum(off) / len(off) < 0.02 and max(off) < 0.12
     for name in ("agreement", "sound", "negative", "camps", "steps"):

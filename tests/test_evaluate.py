@@ -18,8 +18,9 @@ from scripted import ScriptedDecomposer, ScriptedSolver
 from socratic import tasks
 from socratic.errors import DataError
 from socratic.evaluate import as_line, evaluate, grade, predict, read_graded, read_rated, record_of, regrade
-from socratic.orchestrator import Orchestrator, Vote, count
+from socratic.orchestrator import Orchestrator
 from socratic.schema import Ended, Labels, Problem, Report, Source, Step, Trace
+from socratic.voting import Vote, count
 
 PROBLEMS = [Problem(f"p{i}", f"What is {i} and 1?", str(i + 1), "sums", "test") for i in range(10)]
 

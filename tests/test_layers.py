@@ -24,7 +24,7 @@ LAYERS = [
     {"arithmetic", "config", "downloads", "provenance", "statistics"},
     {"answers", "transcript", "curriculum", "budget"},
     {"vocabulary", "folders", "benchmarks", "prefix_lm", "redraw", "confidence", "prompts", "faults", "earlier"},
-    {"dataset", "models", "leakage", "resample", "tasks", "rationales", "choices", "teacher"},
+    {"dataset", "models", "leakage", "resample", "tasks", "rationales", "choices", "teacher", "voting"},
     {"scores", "optimizer"},
     {"filters"},
     {"engines", "fit", "mix", "corpus", "ledger", "judge", "replay"},

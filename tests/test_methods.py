@@ -23,11 +23,12 @@ from socratic.errors import ConfigError, DataError, UsageError
 from socratic.evaluate import evaluate, grade
 from socratic.methods import Method, Plan, Student, assemble, describe, reasoner, reasoning, trainings
 from socratic.mix import as_learned, trainable
-from socratic.orchestrator import Orchestrator, Vote
+from socratic.orchestrator import Orchestrator
 from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace, Training
 from socratic.students import Decomposer, Solver
 from socratic.transcript import ASK, GUIDED, Guidance, Numbers, Solutions, Style
 from socratic.vocabulary import Vocabulary
+from socratic.voting import Vote
 
 STYLES = [Style(numbers, solutions) for numbers in Numbers for solutions in Solutions]
 SOCRATIC = (Method.UNIFIED, Method.AT_ONCE, Method.LOCKSTEP)

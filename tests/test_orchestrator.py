@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
 
 import pytest
 from scripted import ScriptedDecomposer, ScriptedSolver, VaryingSolver
 
-from socratic.confidence import Features
 from socratic.errors import UsageError
-from socratic.orchestrator import MAX_QUESTION, Orchestrator, Vote, count
+from socratic.orchestrator import MAX_QUESTION, Orchestrator
 from socratic.schema import Badge, Decoding, Ended, Problem, Step, Trace, Verdict
 
 CLIPS = "Natalia sold 48 clips in April and half as many in May. How many clips did she sell altogether?"
@@ -134,53 +131,13 @@ def test_an_operand_from_nowhere_leaves_a_step_ungrounded() -> None:
     assert trace.steps[0].badge is Badge.UNGROUNDED
 
 
-WRONG, OTHER, RIGHT, NOWHERE = "<<3*12=35>>35", "<<3+12=15>>15", "<<3*12=36>>36", "<<12+17=29>>29"
-
-
-def vote(*solutions: str | Ended, **options: Any) -> Vote:
-    """Of so many traces of one problem, the first one greedy."""
-    return next(voting({"How many plums?": solutions}, **options).vote_each([PLUMS], samples=len(solutions)))
-
-
-def voting(solves: dict[str, tuple[str | Ended, ...]], **options: Any) -> Orchestrator:
-    return Orchestrator(ScriptedDecomposer(ASKS), VaryingSolver(solves), **options)
-
-
-def test_votes_drop_wrong_and_unfinished_traces() -> None:
-    found = vote(WRONG, WRONG, WRONG, Ended.CONTEXT_FULL, OTHER, "<<12*3=36>>36", RIGHT)
-    assert (found.trace.answer, found.agreeing, found.samples) == ("36", 2, 7)
-
-
-@pytest.mark.parametrize(
-    ("solutions", "answer", "agreeing"),
-    [
-        ([NOWHERE, NOWHERE, RIGHT], "36", 1),  # verified ones alone vote
-        ([WRONG, WRONG, NOWHERE], "29", 1),  # none is verified: those without a wrong step
-        ([WRONG, WRONG, Ended.CONTEXT_FULL], "35", 2),  # none is sound: all that have an answer
-        ([Ended.CONTEXT_FULL, Ended.NO_ANSWER, WRONG], "35", 1),
-        ([Ended.CONTEXT_FULL, Ended.CONTEXT_FULL], None, 2),
-    ],
-)
-def test_the_best_kind_of_trace_that_there_is_votes(solutions: list[str | Ended], answer: str | None, agreeing: int) -> None:
-    found = vote(*solutions)
-    assert (found.trace.answer, found.agreeing) == (answer, agreeing)
-
-
-@pytest.mark.parametrize(("solutions", "answer"), [([OTHER, RIGHT], "15"), ([RIGHT, OTHER], "36"), ([WRONG, OTHER, RIGHT], "15")])
-def test_of_equally_many_votes_the_earliest_trace_decides_and_the_greedy_one_is_first(solutions: list[str], answer: str) -> None:
-    assert {vote(*solutions).trace.answer for _ in range(3)} == {answer}
-
-
-def test_answers_written_differently_are_one_and_unreadable_ones_are_no_crash() -> None:
-    problem = Problem("p", PLUMS)
-    traces = [Trace(problem, answer=answer, ended=Ended.DONE) for answer in ("1..2", "36.0", "36", "1..2/", "36.00")]
-    assert (count(traces).trace.answer, count(traces).agreeing) == ("36.0", 3)
-
-
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 16])
 def test_votes_share_batches_and_keep_the_problems_order(batch_size: int) -> None:
-    script = {**{question: (solution,) * 5 for question, solution in SOLVES.items()}, "How many plums?": (RIGHT, OTHER) * 3}
-    orchestrator = voting(script, batch_size=batch_size)
+    script = {
+        **{question: (solution,) * 5 for question, solution in SOLVES.items()},
+        "How many plums?": ("<<3*12=36>>36", "<<3+12=15>>15") * 3,
+    }
+    orchestrator = Orchestrator(ScriptedDecomposer(ASKS), VaryingSolver(script), batch_size=batch_size)
     votes = list(orchestrator.vote_each([CLIPS, PLUMS, CLIPS], samples=5))
     assert [(v.trace.problem.question, v.trace.answer, v.samples) for v in votes] == [
         (CLIPS, "72", 5),
@@ -197,31 +154,6 @@ def test_a_vote_of_one_is_the_greedy_trace_and_less_is_refused() -> None:
     assert scripted().vote(CLIPS, samples=1).trace == scripted().solve(CLIPS)
     with pytest.raises(UsageError, match="at least 1"):
         scripted().vote(CLIPS, samples=0)
-
-
-def test_without_a_calibration_confidence_is_agreement_and_says_so() -> None:
-    found = vote(RIGHT, RIGHT, RIGHT, OTHER).confidence
-    assert (found.probability, found.calibrated) == (0.75, False)
-    assert "not calibrated" in str(found)
-
-
-def test_a_vote_is_withheld_below_the_asked_confidence_and_never_below_nothing() -> None:
-    sure, torn = vote(RIGHT, RIGHT, RIGHT), vote(RIGHT, OTHER, WRONG)
-    silent = vote(Ended.CONTEXT_FULL, Ended.CONTEXT_FULL)
-    assert all(found.at_least(0.0) == found for found in (sure, torn, silent))
-    withheld = torn.at_least(0.5)
-    assert (withheld.trace.answer, withheld.trace.ended) == (None, Ended.UNSURE)
-    assert (withheld.trace.steps, withheld.confidence) == (torn.trace.steps, torn.confidence)
-    assert str(withheld.trace).endswith("No answer (unsure)")
-    assert sure.at_least(1.0) == sure
-
-
-def test_a_votes_json_is_a_trace_with_confidence_beside_it() -> None:
-    row = json.loads(json.dumps(vote(RIGHT, OTHER).at_least(0.9).to_dict()))
-    assert row["answer"] is None and row["ended"] == "unsure"
-    assert (row["confidence"], row["calibrated"], row["agreeing"], row["samples"]) == (0.5, False, 1, 2)
-    assert Features.from_dict(row["features"]) == vote(RIGHT, OTHER).features
-    assert Trace.from_dict(row).ended is Ended.UNSURE
 
 
 def test_each_batch_and_round_draws_from_its_own_seed_and_the_same_ones_again() -> None:
