@@ -21,10 +21,10 @@ solve: .venv/light ## solve a word problem: make solve Q="Tom has 3 bags of 12 a
 	@$(BIN)/socratic solve $(call quoted,$(value Q))
 
 test: .venv/full ## run the tests
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
 
 check: .venv/full ## format, lint, types, tests
-	$(BIN)/ruff format --check socratic tests && $(BIN)/ruff check socratic tests && $(BIN)/mypy && $(BIN)/python -m pytest
+	$(BIN)/ruff format --check socratic tests && $(BIN)/ruff check socratic tests && $(BIN)/mypy && $(MAKE) test
 
 .venv/encoder: .venv/full
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,encoder]'
