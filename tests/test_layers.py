@@ -30,8 +30,8 @@ LAYERS = [
     {"engines", "fit", "mix", "corpus", "ledger", "judge", "replay"},
     {"train", "students", "orders"},
     {"orchestrator", "annotate"},  # defines the protocols it needs; `from_pretrained` alone asks `students`
-    {"evaluate", "serve", "oracles", "batches"},
-    {"compare", "coverage", "calibrate", "methods", "rounds", "contrast", "report", "display"},
+    {"evaluate", "wire", "oracles", "batches"},
+    {"compare", "coverage", "calibrate", "methods", "rounds", "contrast", "report", "display", "serve"},
     {"reproduce", "diagnose"},
     {"cli"},
 ]
