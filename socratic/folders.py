@@ -6,6 +6,7 @@ its style. Half a folder, or pickled weights without safetensors, is a ModelErro
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,15 @@ class StudentFolder:
 def pair_folder(name: str) -> Path:
     """Where the shipped pair, "default", or another one lies; whether anything is there is not looked at."""
     return PAIRS / "default" if name == "default" else Path(name)
+
+
+def fingerprint(name: str) -> str:
+    """The sha256 of all files of a pair's folder, on which its answers hang."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in pair_folder(name).rglob("*") if path.is_file()):
+        with path.open("rb") as content:
+            found.update(path.name.encode() + hashlib.file_digest(content, "sha256").digest())
+    return found.hexdigest()
 
 
 def find_pair(name: str) -> tuple[StudentFolder, StudentFolder]:

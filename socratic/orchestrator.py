@@ -111,7 +111,7 @@ class Orchestrator:
         for start in range(0, len(problems), self.batch_size):
             group = problems[start : start + self.batch_size]
             greedy = self.solve_many(group, replace(decoding, temperature=0.0))
-            sampling = replace(decoding, temperature=temperature, seed=_mixed(decoding.seed, start))
+            sampling = replace(decoding, temperature=temperature, seed=_mixed(decoding.seed, group[0].id, group[0].question))
             sampled = self.solve_many([problem for problem in group for _ in range(others)], sampling)
             for place, first in enumerate(greedy):
                 yield self.count([first, *sampled[place * others : (place + 1) * others]])
@@ -156,9 +156,9 @@ class Orchestrator:
                 traces[place] = _with_step(traces[place], question, solution)
 
 
-def _mixed(*numbers: int) -> int:
-    """One 31-bit seed of several numbers, the same on every machine."""
-    return zlib.crc32(repr(numbers).encode()) >> 1
+def _mixed(*parts: int | str) -> int:
+    """One 31-bit seed of several parts, the same on every machine."""
+    return zlib.crc32(repr(parts).encode()) >> 1
 
 
 def as_problem(question: str | Problem) -> Problem:

@@ -17,7 +17,7 @@ from scripted import ScriptedDecomposer, ScriptedSolver
 
 from socratic import tasks
 from socratic.errors import DataError
-from socratic.evaluate import as_line, evaluate, grade, predict, read_graded, read_rated, record_of, regrade
+from socratic.evaluate import Reasoner, Resumable, as_line, evaluate, grade, predict, read_graded, read_rated, record_of, regrade
 from socratic.orchestrator import Orchestrator
 from socratic.schema import Ended, Labels, Problem, Report, Source, Step, Trace
 from socratic.voting import Vote, count
@@ -61,6 +61,49 @@ def test_predictions_are_there_before_the_end(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         evaluate(stops, PROBLEMS, dataset="sums test", model="scripted", calculator=True, predictions=tmp_path / "p.jsonl")
     assert len((tmp_path / "p.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("written", range(11))
+@pytest.mark.parametrize("batch", [1, 3, 4])
+def test_a_run_that_was_stopped_goes_on_at_a_whole_batch_and_ends_as_one_that_was_not(
+    written: int, batch: int, tmp_path: Path
+) -> None:
+    asked = list[Problem]()
+
+    def stops(problems: Sequence[Problem]) -> Iterator[Trace]:
+        yield from gold(problems[:written])
+        raise KeyboardInterrupt
+
+    def goes_on(problems: Sequence[Problem]) -> Iterator[Trace]:
+        asked.extend(problems)
+        yield from gold(problems)
+
+    def run(reason: Reasoner, name: str, key: str) -> list[bool]:
+        heard = list[bool]()
+        options = {"dataset": "sums", "model": "m", "calculator": True, "progress": heard.append}
+        evaluate(reason, PROBLEMS, predictions=tmp_path / name, resumable=Resumable(key, batch), **options)
+        return heard
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stops, "p.jsonl", "one")
+    with (tmp_path / "p.jsonl.one.partial").open("a") as cut_off:
+        cut_off.write('{"correct": tr')
+    assert run(goes_on, "p.jsonl", "one") == [True] * len(PROBLEMS)
+    assert asked == PROBLEMS[written - written % batch :]
+    run(gold, "whole.jsonl", "one")
+    assert (tmp_path / "p.jsonl").read_text() == (tmp_path / "whole.jsonl").read_text()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["p.jsonl", "whole.jsonl"]
+
+
+def test_a_run_of_another_configuration_begins_anew(tmp_path: Path) -> None:
+    def silent(problems: Sequence[Problem]) -> Iterator[Trace]:
+        yield from (Trace(problem, ended=Ended.NO_ANSWER) for problem in problems[:5])
+        raise KeyboardInterrupt
+
+    options = {"dataset": "sums", "model": "m", "calculator": True, "predictions": tmp_path / "p.jsonl"}
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(silent, PROBLEMS, resumable=Resumable("one", 1), **options)
+    assert evaluate(gold, PROBLEMS, resumable=Resumable("other", 1), **options).accuracy == 1.0
 
 
 def test_votes_are_graded_and_read_back_with_their_confidence(tmp_path: Path) -> None:

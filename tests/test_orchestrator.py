@@ -169,6 +169,19 @@ def test_each_batch_and_round_draws_from_its_own_seed_and_the_same_ones_again() 
     assert not set(seeds(0)) & set(seeds(1))
 
 
+def test_the_votes_of_a_batch_do_not_hang_on_the_batches_before_it() -> None:
+    def seeds(problems: list[str]) -> list[int]:
+        orchestrator = scripted(batch_size=2)
+        list(orchestrator.vote_each(problems, samples=3))
+        solver = orchestrator.solver
+        assert isinstance(solver, ScriptedSolver)
+        return [decoding.seed for decoding in solver.decodings if decoding.temperature]
+
+    later = seeds([CLIPS, CLIPS, PLUMS, CLIPS])
+    assert later[-len(seeds([PLUMS, CLIPS])) :] == seeds([PLUMS, CLIPS])
+    assert len(set(later)) == len(later)
+
+
 @pytest.mark.parametrize(
     ("question", "found"),
     [

@@ -105,9 +105,10 @@ def _stem(name: str) -> str:
 
 
 def evaluated(orchestrator: Orchestrator, task: Task, samples: int, decoding: Decoding, predictions: Path) -> Report:
-    """Evaluate behind a bar."""
+    """Evaluate behind a bar; a run that was stopped goes on."""
     from socratic import evaluate as evaluation
 
+    record = evaluation.record_of(orchestrator, task.problems, seed=decoding.seed, data=task.files)
     with display.tally(len(task.problems)) as add:
         return evaluation.evaluate(
             partial(orchestrator.vote_each, samples=samples, decoding=decoding),
@@ -118,7 +119,8 @@ def evaluated(orchestrator: Orchestrator, task: Task, samples: int, decoding: De
             predictions=predictions,
             samples=samples,
             labels=task.labels,
-            record=evaluation.record_of(orchestrator, task.problems, seed=decoding.seed, data=task.files),
+            record=record,
+            resumable=evaluation.Resumable.of(orchestrator, record, samples=samples, decoding=decoding),
             progress=add,
         )
 
