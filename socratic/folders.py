@@ -39,15 +39,6 @@ def pair_folder(name: str) -> Path:
     return PAIRS / "default" if name == "default" else Path(name)
 
 
-def fingerprint(name: str) -> str:
-    """The sha256 of all files of a pair's folder, on which its answers hang."""
-    found = hashlib.sha256()
-    for path in sorted(path for path in pair_folder(name).rglob("*") if path.is_file()):
-        with path.open("rb") as content:
-            found.update(path.name.encode() + hashlib.file_digest(content, "sha256").digest())
-    return found.hexdigest()
-
-
 def find_pair(name: str) -> tuple[StudentFolder, StudentFolder]:
     """The decomposer's and the solver's folder; a unified student is both. Raises ModelError."""
     root = pair_folder(name)
@@ -57,6 +48,16 @@ def find_pair(name: str) -> tuple[StudentFolder, StudentFolder]:
         return read_student(root / "decomposer"), read_student(root / "solver")
     student = read_student(root / "student" if (root / "student").is_dir() else root)
     return student, student
+
+
+def fingerprint(name: str) -> str:
+    """The sha256 of a pair's files, on which its answers hang: its students', and its calibrations. Raises ModelError."""
+    folders = {pair_folder(name), *(student.path for student in find_pair(name))}
+    found = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.iterdir() if path.is_file()):
+        with path.open("rb") as content:
+            found.update(path.name.encode() + hashlib.file_digest(content, "sha256").digest())
+    return found.hexdigest()
 
 
 def read_student(path: Path) -> StudentFolder:

@@ -10,7 +10,7 @@ import pytest
 
 from socratic.engines.ct2 import Ct2Engine
 from socratic.errors import ModelError
-from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, find_pair, model_type, read_student, weights_file
+from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, find_pair, fingerprint, model_type, read_student, weights_file
 from socratic.transcript import Capitals, Numbers, Results, Solutions, Style
 
 STYLE = {"style": {"numbers": "digits", "solutions": "sentence", "results": "learned"}}
@@ -68,6 +68,18 @@ def test_half_a_student_is_refused_by_the_name_of_what_is_missing(tmp_path: Path
     with pytest.raises(ModelError, match=missing) as caught:
         read_student(student(tmp_path / "half", without=missing))
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("changed", ["solver/student.json", f"decomposer/{WEIGHTS}", "confidence.json"])
+def test_a_fingerprint_is_of_whatever_answers_hang_on(tmp_path: Path, changed: str) -> None:
+    pairs = [tmp_path / "one", tmp_path / "two"]
+    for pair in pairs:
+        student(pair / "decomposer")
+        student(pair / "solver")
+    one, two = map(str, pairs)
+    assert fingerprint(one) == fingerprint(two)
+    (pairs[0] / changed).write_text('{"style": {}}')
+    assert fingerprint(one) != fingerprint(two)
 
 
 def test_half_a_pair_is_refused(tmp_path: Path) -> None:

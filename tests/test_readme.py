@@ -52,7 +52,10 @@ def test_every_experiment_parses_and_says_question_and_command() -> None:
 RESULTS = ROOT / "experiments" / "results"
 
 
-@pytest.mark.parametrize("report", sorted(RESULTS.glob("*-calculator.json")) + sorted(RESULTS.glob("*-bare.json")), ids=str)
+REPORTS = sorted(path for kind in ("calculator", "bare", "vote*") for path in RESULTS.glob(f"*-{kind}.json"))
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=str)
 def test_figures_are_those_of_the_reports(report: Path) -> None:
     found = json.loads(report.read_text(encoding="utf-8"))
     row = f"{100 * found['correct'] / found['n']:.1f} % | {100 * found['low']:.1f} to {100 * found['high']:.1f} | {found['n']:,}"
