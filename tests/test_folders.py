@@ -78,7 +78,7 @@ def test_a_fingerprint_is_of_whatever_answers_hang_on(tmp_path: Path, changed: s
         student(pair / "solver")
     one, two = map(str, pairs)
     assert fingerprint(one) == fingerprint(two)
-    (pairs[0] / changed).write_text('{"style": {}}')
+    (pairs[0] / changed).write_text(json.dumps({**STYLE, "made_from": {}}))
     assert fingerprint(one) != fingerprint(two)
 
 
