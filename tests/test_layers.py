@@ -32,7 +32,8 @@ LAYERS = [
     {"orchestrator", "annotate"},  # defines the protocols it needs; `from_pretrained` alone asks `students`
     {"evaluate", "wire", "oracles", "batches"},
     {"compare", "coverage", "calibrate", "methods", "rounds", "contrast", "report", "display", "serve"},
-    {"reproduce", "diagnose"},
+    {"cells", "diagnose"},
+    {"reproduce"},
     {"cli"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

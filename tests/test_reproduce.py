@@ -18,11 +18,12 @@ import pytest
 import yaml
 
 from socratic import config
+from socratic.cells import BASES, RECIPES, Order, find_cells
 from socratic.config import Cell, Recipes, TrainConfig
 from socratic.errors import ConfigError, ModelError, RunError
 from socratic.evaluate import Reasoner
 from socratic.methods import Method
-from socratic.reproduce import BASES, RECIPES, Makers, Order, find_cells, reproduce
+from socratic.reproduce import Makers, reproduce
 from socratic.schema import Ended, Problem, Trace, Training
 
 DATA = [{"curriculum": 50, "steps": [1, 2]}]
@@ -266,7 +267,7 @@ PAPERS = ("gsm8k", "svamp", "strategyqa", "smoke")
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_the_projects_own_cells_ask_a_question_each_and_can_be_trained(name: str, tmp_path: Path) -> None:
-    from socratic.reproduce import _tasks
+    from socratic.cells import tasks_of
 
     folder = find_cells(name)
     files = [path for path in folder.glob("*.yaml") if path.name != RECIPES]
@@ -275,23 +276,23 @@ def test_the_projects_own_cells_ask_a_question_each_and_can_be_trained(name: str
         config.load(Cell, file)
         assert file.read_text(encoding="utf-8").startswith("# Question: "), file
     assert f"make reproduce-{name}" in (folder / RECIPES).read_text(encoding="utf-8")
-    tasks = _tasks(Order(folder, "scratch-6m", tmp_path))
+    tasks = tasks_of(Order(folder, "scratch-6m", tmp_path))
     assert {task.name for task in tasks} == {file.stem for file in files}
 
 
 @pytest.mark.skipif(not os.environ.get("SOCRATIC_DATA"), reason="SOCRATIC_DATA names no folder with the real files")
 def test_the_benchmarks_have_their_published_size_and_oracles_a_solution_for_each_problem(tmp_path: Path) -> None:
-    from socratic.reproduce import _asked, _gold, _tasks
+    from socratic.cells import asked_of, gold_of, tasks_of
 
     sizes = {"gsm8k test": 1319, "svamp test": 300, "svamp all": 1000, "strategyqa dev": 229, "curriculum held-out": 1000}
     for name in PAPERS:
         order = Order(find_cells(name), "scratch-6m", tmp_path)
-        tasks = _tasks(order)
+        tasks = tasks_of(order)
         for task in {task.set: task for task in tasks}.values():
-            assert len(_asked(task.cell, order).problems) == sizes.pop(task.set)
+            assert len(asked_of(task.cell, order).problems) == sizes.pop(task.set)
         for task in {task.set: task for task in tasks if task.cell.plan == "gold"}.values():
-            problems = _asked(task.cell, order).problems
-            assert {problem.id for problem in problems} <= (_gold(task.cell, None) or {}).keys()
+            problems = asked_of(task.cell, order).problems
+            assert {problem.id for problem in problems} <= (gold_of(task.cell, None) or {}).keys()
     assert not sizes
 
 

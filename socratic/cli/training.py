@@ -82,9 +82,10 @@ def reproduce(
 ) -> None:
     """Train and score every cell of a results table; a stopped run goes on. Needs the extra [train]."""
     from socratic import reproduce as running
+    from socratic.cells import Order, find_cells
 
-    cells = running.find_cells(table)
-    order = running.Order(
+    cells = find_cells(table)
+    order = Order(
         cells=cells,
         base=base,
         out=out or Path("runs/reproduce") / f"{cells.name}-{Path(base).name}",

@@ -1,0 +1,213 @@
+"""What a results table asks: its cells, the students that they need, and the problems that they are scored on.
+
+In: an `Order`: a folder of cells (YAML, one question each) with its recipes.yaml, a base, seeds. Out: a `Task` for each cell and
+seed, with the training of each of its students; the problems, and what oracles read. All of it is checked before anything is
+trained. Knows nothing of how a student is trained or scored, or of run folders.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from socratic import benchmarks, config, curriculum, methods, provenance
+from socratic.config import Cell, Recipes, StyleConfig, TrainConfig
+from socratic.errors import ConfigError, ModelError
+from socratic.folders import find_pair, model_type, read_student
+from socratic.methods import Guidance, Method, Plan
+from socratic.schema import Labels, Problem, Trace, Training
+from socratic.transcript import GUIDED
+
+CELLS = Path(__file__).parent.parent / "experiments"  # of a checkout; an installed package has none
+RECIPES = "recipes.yaml"  # beside the cells
+SCRATCH = ("scratch-6m", "scratch-12m", "scratch-18m", "scratch-30m")  # as models has them, without loading torch
+CARRIED = {
+    "minilm": {"capitals": "marked"},
+    "smollm2": {"numbers": "references"},
+}  # by packages; dialects that suit them
+BASES = ("default", "gpt2", "gpt2-medium", "gpt2-large", *CARRIED, *SCRATCH)
+CURRICULUM, HELD_OUT = "curriculum", "held-out"  # a benchmark that needs no data: families that no student learns from
+DRAWN = 1000  # problems of it
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for; `jobs` cells are scored at the same time, each in a process of its own."""
+
+    cells: Path
+    base: str
+    out: Path
+    limit: int | None = None
+    seeds: tuple[int, ...] = (0,)
+    jobs: int = 1
+    engine: str = "light"
+    batch_size: int = 32
+    data: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """One training."""
+
+    training: Training
+    settings: TrainConfig
+
+    @property
+    def name(self) -> str:
+        """Of its folder: role and hash of the configuration, the same for all cells that need the same student."""
+        content = f"{self.training.value} {json.dumps(self.settings.model_dump(mode='json'), sort_keys=True)}"
+        return f"{self.training.value}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A cell with one seed."""
+
+    name: str
+    cell: Cell
+    seed: int
+    students: tuple[Student, ...]
+
+    @property
+    def set(self) -> str:
+        """What it is scored on."""
+        return f"{self.cell.benchmark} {self.cell.split}"
+
+    def place(self, out: Path) -> Path:
+        """Its score, written last; the predictions lie beside it."""
+        return out / "cells" / f"{self.name}-seed{self.seed}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Problems to score on, what is told of them, and the sha256 of the files they come from and of themselves."""
+
+    problems: Sequence[Problem]
+    labels: Mapping[str, Labels]
+    files: dict[str, str]
+    sha256: str
+
+
+Sets = Mapping[str, Asked]  # by benchmark and split
+
+
+def find_cells(name: str) -> Path:
+    """The folder of a table's cells: one of the project's own by name, or any. Raises ConfigError."""
+    for folder in (CELLS / name, Path(name)):
+        if (folder / RECIPES).is_file():
+            return folder
+    _unknown("table", name, sorted(path.parent.name for path in CELLS.glob(f"*/{RECIPES}")), f"or a folder with {RECIPES}")
+
+
+def tasks_of(order: Order) -> list[Task]:
+    """Every cell with every seed, in the order of methods."""
+    cells = {path: _cell(path) for path in sorted(order.cells.glob("*.yaml")) if path.name != RECIPES}
+    if not cells:
+        raise ConfigError(f"no cells in {order.cells}", hint="a cell is a YAML file; experiments/gsm8k/ holds some to copy from")
+    model, kind, dialect = _base(order.base)
+    recipe = getattr(config.load(Recipes, order.cells / RECIPES), kind)
+    shared = {**recipe, "model": model, "style": {**dialect, **recipe.get("style", {})}}
+    return [
+        Task(path.stem, cells[path], seed, tuple(_students(path, cells[path], {**shared, "seed": seed})))
+        for seed in order.seeds
+        for path in sorted(cells, key=lambda path: _rank(cells[path]))
+    ]
+
+
+def _cell(path: Path) -> Cell:
+    cell = config.load(Cell, path)
+    for kind, name in ((Method, cell.method), (Guidance, cell.guidance), (Plan, cell.plan)):
+        known = [member.value for member in kind]
+        if name not in known:
+            _unknown(kind.__name__.lower(), name, known, f"found in {path}")
+    return cell
+
+
+def _rank(cell: Cell) -> tuple[str, str, int, int, int, int]:
+    method, guidance = [*Method].index(Method(cell.method)), [*Guidance].index(Guidance(cell.guidance))
+    return cell.benchmark, cell.split, method, guidance, [*Plan].index(Plan(cell.plan)), cell.samples
+
+
+def _students(path: Path, cell: Cell, shared: Mapping[str, Any]) -> Iterator[Student]:
+    style = {**shared["style"], **cell.train.get("style", {})}
+    for training in methods.trainings(Method(cell.method), Guidance(cell.guidance), Plan(cell.plan)):
+        guidance = cell.guidance if training in GUIDED else "none"  # so that cells of all guidances share their solver
+        try:
+            settings = TrainConfig.model_validate({**shared, **cell.train, "style": style, "guidance": guidance})
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'train'}: {e['msg']}" for e in error.errors())
+            raise ConfigError(f"{path}, with the recipe beside it: {faults}", hint="`train` takes TrainConfig's keys") from error
+        yield Student(training, settings)
+
+
+def _base(name: str) -> tuple[str, str, dict[str, str]]:
+    """What `model` shall say, which recipe is for it, and the dialect that it knows already. Raises ModelError."""
+    if name in SCRATCH:
+        return name, "scratch", {}
+    from socratic import models  # loads torch
+
+    model = _shipped() if name == "default" else name
+    try:
+        folder = models.locate(model)
+    except ModelError as error:
+        near = difflib.get_close_matches(name, BASES, n=2)
+        raise ModelError(str(error), hint=(f"did you mean {' or '.join(near)}? Or " if near else "") + error.hint) from error
+    if (folder / "student.json").is_file():
+        style = read_student(folder).style
+        return model, "own", {name: str(getattr(style, name)) for name in StyleConfig.model_fields}
+    dialect = CARRIED["minilm"] if model_type(folder) == "bert" else CARRIED.get(name)
+    return (model, "papers", {}) if dialect is None else (model, "own", dialect)
+
+
+def _shipped() -> str:
+    asks, solves = find_pair("default")
+    if asks != solves:
+        raise ModelError("the shipped pair is two models, and a base is one", hint="train one: make train-pair")
+    return str(asks.path)
+
+
+def _unknown(what: str, name: str, known: Sequence[str], more: str) -> NoReturn:
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else ""
+    raise ConfigError(f"no {what} '{name}'; known: {', '.join(known)}; {more}", hint=hint)
+
+
+# Problems and their solutions.
+
+
+def asked_of(cell: Cell, order: Order) -> Asked:
+    """The first problems of a set. Raises DataError for an unknown set, or a file that is missing or not the published one."""
+    if cell.benchmark == CURRICULUM:
+        traces, files = _drawn(cell.split), dict[str, str]()
+        problems, labels = [trace.problem for trace in traces], {trace.problem.id: benchmarks.label(trace) for trace in traces}
+    else:
+        name, split, data = cell.benchmark, cell.split, order.data
+        problems, labels = benchmarks.problems(name, split, data=data), benchmarks.labels(name, split, data=data)
+        files = benchmarks.checksums(name, split, data=data)
+    chosen = problems[: order.limit]
+    return Asked(chosen, labels, files, provenance.sha256(asdict(problem) for problem in chosen))
+
+
+def gold_of(cell: Cell, data: Path | None) -> dict[str, Trace] | None:
+    """The worked solutions that an oracle's plans are read from, by problem."""
+    if cell.guidance == Guidance.NONE or cell.plan != Plan.GOLD:
+        return None
+    name = "gsm8k-socratic" if cell.benchmark == "gsm8k" else cell.benchmark
+    traces = _drawn(cell.split) if name == CURRICULUM else benchmarks.traces(name, cell.split, data=data)
+    return {trace.problem.id: trace for trace in traces}
+
+
+@cache
+def _drawn(split: str) -> tuple[Trace, ...]:
+    if split != HELD_OUT:
+        _unknown("split", split, [HELD_OUT], f"of {CURRICULUM}")
+    _, held_out = curriculum.held_out(curriculum.load_families())
+    return tuple(curriculum.draw_many(held_out, DRAWN, seed=0))
