@@ -177,7 +177,10 @@ def predict(
 
 def _kept(partly: Path, batch: int) -> list[str]:
     """The whole lines of the whole batches that a stopped run has written: problems of one batch may share their chances."""
-    lines = partly.read_text(encoding="utf-8").splitlines(keepends=True) if partly.exists() else []
+    if not partly.exists():
+        return []
+    with partly.open(encoding="utf-8", errors="replace") as file:  # the last line may be cut off inside a character
+        lines = list(file)
     whole = sum(line.endswith("\n") for line in lines)
     return lines[: whole - whole % batch]
 

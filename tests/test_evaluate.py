@@ -22,7 +22,7 @@ from socratic.orchestrator import Orchestrator
 from socratic.schema import Ended, Labels, Problem, Report, Source, Step, Trace
 from socratic.voting import Vote, count
 
-PROBLEMS = [Problem(f"p{i}", f"What is {i} and 1?", str(i + 1), "sums", "test") for i in range(10)]
+PROBLEMS = [Problem(f"p{i}", f"What is\u2028{i} and 1?", str(i + 1), "sums", "test") for i in range(10)]  # a line, for some
 
 
 def gold(problems: Sequence[Problem]) -> Iterator[Trace]:
@@ -86,8 +86,8 @@ def test_a_run_that_was_stopped_goes_on_at_a_whole_batch_and_ends_as_one_that_wa
 
     with pytest.raises(KeyboardInterrupt):
         run(stops, "p.jsonl", "one")
-    with (tmp_path / "p.jsonl.one.partial").open("a") as cut_off:
-        cut_off.write('{"correct": tr')
+    with (tmp_path / "p.jsonl.one.partial").open("ab") as cut_off:
+        cut_off.write('{"correct": true, "answer": "é'.encode()[:-1])
     assert run(goes_on, "p.jsonl", "one") == [True] * len(PROBLEMS)
     assert asked == PROBLEMS[written - written % batch :]
     run(gold, "whole.jsonl", "one")
