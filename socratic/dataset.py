@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from socratic.errors import DataError
 from socratic.schema import Trace, Training
-from socratic.transcript import Results, Role, Style, lesson
+from socratic.transcript import Results, Role, Style, lesson, taught
 from socratic.vocabulary import Vocabulary
 
 IGNORED = -100  # torch's label for "no loss here"
@@ -52,12 +52,12 @@ class Example:
 
 def examples(traces: Iterable[Trace], vocabulary: Vocabulary, style: Style, training: Training) -> Iterator[Example]:
     """Tokenise whole transcripts; labels are the ids where the role writes, IGNORED elsewhere."""
-    roles = written_by(training, style)
     stream = iter(traces)
     while chunk := list(islice(stream, CHUNK)):
         rendered = [lesson(trace, style, training) for trace in chunk]
         encoded = iter(vocabulary.encode_all([segment.pieces for segments in rendered for segment in segments]))
-        for segments in rendered:
+        for trace, segments in zip(chunk, rendered, strict=True):
+            roles = written_by(taught(trace, training), style)
             parts = [(next(encoded), segment.role in roles) for segment in segments]
             ids = [i for part, _ in parts for i in part]
             yield Example(ids, [i if learned else IGNORED for part, learned in parts for i in part])

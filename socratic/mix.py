@@ -29,7 +29,7 @@ from socratic.transcript import Solutions, Style
 TEST_WORDS = frozenset({"test", "dev", "all"})  # in a dataset's or split's name; SVAMP's "all" holds its test problems
 
 
-ASKING = frozenset({Training.DECOMPOSER, Training.QUESTIONS, Training.UNIFIED})  # who writes subquestions
+ASKING = frozenset({Training.DECOMPOSER, Training.QUESTIONS, Training.UNIFIED, Training.BASE})  # who writes subquestions
 
 
 class Refused(StrEnum):

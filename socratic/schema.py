@@ -67,6 +67,7 @@ class Training(StrEnum):
     COT = "cot"  # the whole solution, without subquestions
     ANSWER = "answer"  # the answer alone
     PLANNER = "planner"  # what guides a decomposer
+    BASE = "base"  # with subquestions and without by turns: what the students of a table start as
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from socratic.errors import ConfigError
 from socratic.fit import fit
 from socratic.mix import Mix, training_mix
 from socratic.schema import Trace, Training
-from socratic.transcript import DONE, GUIDED, Guidance, Mark, Numbers, Style, lesson
+from socratic.transcript import DONE, GUIDED, Guidance, Mark, Numbers, Style, lesson, taught
 from socratic.vocabulary import Vocabulary
 
 VOCABULARY_SAMPLE = 60_000  # traces from which a new vocabulary is learned
@@ -129,9 +129,9 @@ def _texts(traces: Iterable[Trace], style: Style, training: Training) -> Iterato
 
 def _write_sample(traces: list[Trace], style: Style, training: Training, run: Path) -> None:
     """A few transcripts as the student sees them, one segment a line."""
-    roles = written_by(training, style)
     lines = [f"# What the student ({training.value}) reads, and in bold what it learns to write\n"]
     for trace in random.Random(0).sample(traces, min(SAMPLE, len(traces))):
+        roles = written_by(taught(trace, training), style)
         lines.append(f"\n## {trace.problem.id}\n\n")
         for segment in lesson(trace, style, training):
             text = "".join(piece.name if isinstance(piece, Mark) else piece for piece in segment.pieces).strip()

@@ -22,6 +22,7 @@ Knows nothing of token ids, models or files.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -144,9 +145,16 @@ def render(trace: Trace, style: Style, guide: Sequence[Piece] = ()) -> list[Segm
     return segments
 
 
+def taught(trace: Trace, training: Training) -> Training:
+    """What this trace teaches: a base, which shall favour no method, one half of all problems each way."""
+    if training is not Training.BASE:
+        return training
+    return Training.COT if zlib.crc32(trace.problem.question.encode()) % 2 else Training.UNIFIED
+
+
 def lesson(trace: Trace, style: Style, training: Training) -> list[Segment]:
     """The transcript of a finished trace that a student of this role learns from; it is guided by the trace itself."""
-    match training:
+    match taught(trace, training):
         case Training.ANSWER:
             return [*answer_prompt(trace.problem, style), Segment(Role.SOLVER, (f" {trace.answer}", END))]
         case Training.PLANNER:
