@@ -43,19 +43,25 @@ train-pair: .venv/decoder ## train and calibrate the shipped student anew (four 
 	$(BIN)/socratic calibrate gsm8k curriculum --model runs/pair --samples 1 --out runs/pair/confidence.json
 	$(BIN)/socratic calibrate gsm8k curriculum --model runs/pair --samples 9 --limit 150 --out runs/pair/confidence.json
 
-BASE ?= minilm
+# What the tables' students start as: our own base, which is trained first where it is not there.
+OWN := runs/table-base/student
+BASE ?= runs/table-base/student
+NEEDED = .venv/encoder $(filter $(OWN),$(value BASE))
 REPRODUCE = $(BIN)/socratic reproduce $(1) --base $(call quoted,$(value BASE))
 
-reproduce-gsm8k: .venv/encoder ## the GSM8K table, every method: make reproduce-gsm8k BASE=gpt2 (resumes)
+$(OWN): | .venv/encoder
+	$(BIN)/socratic train base --config experiments/table-base.yaml --out runs/table-base
+
+reproduce-gsm8k: $(NEEDED) ## the GSM8K table, every method: make reproduce-gsm8k BASE=gpt2 (resumes)
 	$(call REPRODUCE,gsm8k)
 
-reproduce-svamp: .venv/encoder ## the SVAMP tables: 700 to 300, and MAWPS rows to all 1,000 (resumes)
+reproduce-svamp: $(NEEDED) ## the SVAMP tables: 700 to 300, and MAWPS rows to all 1,000 (resumes)
 	$(call REPRODUCE,svamp)
 
-reproduce-strategyqa: .venv/encoder ## the StrategyQA table beside the majority level (resumes)
+reproduce-strategyqa: $(NEEDED) ## the StrategyQA table beside the majority level (resumes)
 	$(call REPRODUCE,strategyqa)
 
-reproduce-scotd: .venv/encoder ## the SCoTD table on SVAMP: N rationales a problem, and the filters (resumes)
+reproduce-scotd: $(NEEDED) ## the SCoTD table on SVAMP: N rationales a problem, and the filters (resumes)
 	$(BIN)/socratic rationales svamp --labels checked --out runs/scotd/svamp.jsonl
 	$(BIN)/socratic rationales svamp --labels kept --out runs/scotd/svamp-kept.jsonl
 	$(BIN)/socratic rationales svamp-levels --files "SVAMP_ChatGPT_level3*" --out runs/scotd/svamp-single.jsonl

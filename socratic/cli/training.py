@@ -88,7 +88,7 @@ def reproduce(
     order = Order(
         cells=cells,
         base=base,
-        out=out or Path("runs/reproduce") / f"{cells.name}-{Path(base).name}",
+        out=out or Path("runs/reproduce") / f"{cells.name}-{_name(Path(base))}",
         limit=limit,
         seeds=_seeds(seeds),
         jobs=1 if engine is EngineName.TORCH else jobs,  # one device
@@ -99,6 +99,11 @@ def reproduce(
     with needing_extra("this"):
         print(running.reproduce(order, say=lambda line: display.stderr.print(line, markup=False)))
     display.stderr.print(f"table.md, table.json, table.png and all predictions: {order.out}")
+
+
+def _name(base: Path) -> str:
+    """Of a base: every run's student lies in a folder of the name student."""
+    return base.parent.name if base.name == "student" and base.parent.name else base.name
 
 
 def _seeds(text: str) -> tuple[int, ...]:
