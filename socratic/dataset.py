@@ -28,7 +28,7 @@ OPEN_ROWS = 16  # that are being filled: under 6 % padding (next-fit: 20 %), and
 
 
 def written_by(training: Training, style: Style) -> frozenset[Role]:
-    """The segments that carry loss."""
+    """The segments that carry loss; for a role that writes every trace in the same way (transcript.taught)."""
     roles = {
         Training.DECOMPOSER: {Role.DECOMPOSER},
         Training.SOLVER: {Role.SOLVER},

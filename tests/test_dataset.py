@@ -21,6 +21,7 @@ from socratic.transcript import DONE, END, Guidance, Mark, Numbers, Results, Rol
 from socratic.vocabulary import Vocabulary
 
 STYLES = [Style(*parts) for parts in product(Numbers, Solutions, Results)]
+ROLES = [training for training in Training if training is not Training.BASE]  # which takes turns between two of them
 GUIDED = [replace(style, guidance=Guidance.EQUATIONS) for style in STYLES]
 
 
@@ -35,7 +36,7 @@ def decoded(ids: list[int], vocabulary: Vocabulary) -> str:
 # Labels
 
 
-@pytest.mark.parametrize("training", Training)
+@pytest.mark.parametrize("training", ROLES)
 @pytest.mark.parametrize("style", STYLES + GUIDED, ids=lambda s: f"{s.numbers}-{s.solutions}-{s.results}-{s.guidance}")
 def test_supervised_tokens_are_exactly_the_role_s_own_text(
     style: Style, training: Training, traces: list[Trace], vocabulary: Vocabulary
@@ -69,8 +70,17 @@ def test_together_the_two_specialists_learn_what_the_unified_student_learns(trac
             assert not any(a != IGNORED and b != IGNORED for a, b in zip(ask.labels, solve.labels, strict=True))
 
 
+def test_a_base_learns_some_problems_with_subquestions_and_the_others_without(
+    traces: list[Trace], vocabulary: Vocabulary
+) -> None:
+    each = [list(examples(traces, vocabulary, Style(), t)) for t in (Training.BASE, Training.COT, Training.UNIFIED)]
+    as_cot, as_unified = ([base == other for base, other in zip(each[0], each[way], strict=True)] for way in (1, 2))
+    assert all(cot != unified for cot, unified in zip(as_cot, as_unified, strict=True))
+    assert len(traces) / 4 < sum(as_cot) < len(traces) * 3 / 4
+
+
 def test_nobody_learns_the_problem_or_inserted_results() -> None:
-    for training in Training:
+    for training in ROLES:
         assert not written_by(training, Style()) & {Role.PROBLEM, Role.CALCULATOR}
 
 

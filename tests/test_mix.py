@@ -122,7 +122,7 @@ def test_who_writes_the_answer_alone_needs_an_answer_and_no_steps() -> None:
 def test_only_who_asks_needs_subquestions() -> None:
     trace = changed(steps=(UNASKED, LAST))
     refused = {training for training in Training if trainable(trace, EQUATION, training) is Refused.NO_QUESTION}
-    assert refused == {Training.DECOMPOSER, Training.QUESTIONS, Training.UNIFIED}
+    assert refused == {Training.DECOMPOSER, Training.QUESTIONS, Training.UNIFIED, Training.BASE}
 
 
 def test_sentence_students_learn_answers_that_are_no_numbers() -> None:
