@@ -61,7 +61,7 @@ reproduce-svamp: $(NEEDED) ## the SVAMP tables: 700 to 300, and MAWPS rows to al
 reproduce-strategyqa: $(NEEDED) ## the StrategyQA table beside the majority level (resumes)
 	$(call REPRODUCE,strategyqa)
 
-reproduce-scotd: $(NEEDED) ## the SCoTD table on SVAMP: N rationales a problem, and the filters (resumes)
+reproduce-scotd: $(NEEDED) .venv/decoder ## the SCoTD table on SVAMP: N rationales a problem, and the filters (resumes)
 	$(BIN)/socratic rationales svamp --labels checked --out runs/scotd/svamp.jsonl
 	$(BIN)/socratic rationales svamp --labels kept --out runs/scotd/svamp-kept.jsonl
 	$(BIN)/socratic rationales svamp-levels --files "SVAMP_ChatGPT_level3*" --out runs/scotd/svamp-single.jsonl

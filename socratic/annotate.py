@@ -26,6 +26,7 @@ from socratic.ledger import Entry, Ledger
 from socratic.orders import Job, Order, Terms, Work, refuse_test
 from socratic.schema import Source, Trace
 from socratic.teacher import Reply, Teacher
+from socratic.whole import whole, write_json
 
 LEDGER, RECORD = "ledger.jsonl", "run.json"
 PATIENCE: Final = 10  # calls in a row that bring no reply, at least, before a run gives up
@@ -103,9 +104,13 @@ class _Caller:
     async def work_off(self, jobs: Iterator[Job]) -> None:
         for job in jobs:
             most = self.work.most(job.problem)
-            if self.state.stop is None and not await self.purse.hold(most):
-                self.state.stop = BudgetUsed()
             if self.state.stop is not None:
+                return
+            if not await self.purse.hold(most):
+                self.state.stop = self.state.stop or BudgetUsed()
+                return
+            if self.state.stop is not None:  # while this call waited for its share
+                await self.purse.settle(most, Tokens())
                 return
             entry = await self._answered(job)
             if entry:
@@ -276,11 +281,9 @@ def _judged(work: Work, ledger: Ledger, state: State) -> Iterator[Sample | Rejec
 
 @contextmanager
 def _anew(path: Path) -> Iterator[IO[str]]:
-    """A file that appears whole, or stays what it was."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as out:
+    """A text file that appears whole, or stays what it was."""
+    with whole(path) as partial, partial.open("w", encoding="utf-8") as out:
         yield out
-    partial.replace(path)
 
 
 # A run into a folder
@@ -295,7 +298,7 @@ def run(work: Work, folder: Path, problems: str, terms: Terms, ask: Ask) -> tupl
     started, model = time.monotonic(), work.order.sampling.model
     terms.limits.check([model], terms.prices)
     refuse_test(work.problems)
-    claim(folder, problems)
+    claim(folder, problems, work)
     with Ledger(folder / LEDGER) as ledger:
         used = ledger.index.used
         terms.limits.check([model, *(other for other, _ in used)], terms.prices)
@@ -308,25 +311,32 @@ def run(work: Work, folder: Path, problems: str, terms: Terms, ask: Ask) -> tupl
     return summary, state
 
 
-def claim(folder: Path, problems: str) -> None:
-    """Make the folder, or go on in it. Raises UsageError where it belongs to something else, or to other problems."""
+def claim(folder: Path, problems: str, work: Work) -> None:
+    """Make the folder, or go on in it. Raises UsageError where it belongs to something else, or to other problems.
+
+    Problems may join at the end, as where a limit is raised. Files of one name may be different ones: the first problem tells.
+    """
+    first = provenance.sha256([work.problems[0].question])
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         folder.mkdir(parents=True, exist_ok=True)
-        _write_record(folder, {"annotates": problems})
+        write_json(folder / RECORD, {"annotates": problems, "first_problem_sha256": first})
         return
     try:
-        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))["annotates"]
+        row = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        found, begins = row["annotates"], row["first_problem_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         hint = "give --out a folder of its own"
         raise UsageError(f"{folder} is not empty and holds no run of `socratic annotate`", hint=hint) from error
-    if found != problems:
-        raise UsageError(f"{folder} belongs to a run over {found}, not over {problems}", hint="give --out another folder")
+    if (found, begins) != (problems, first):
+        other = f"other problems of the name {found}" if found == problems else f"{found}, not over {problems}"
+        raise UsageError(f"{folder} belongs to a run over {other}", hint="give --out another folder")
 
 
 def record(folder: Path, problems: str, work: Work, summary: Summary) -> None:
     """Write down what one must know to get the same again; no key is part of it."""
     row = {
         "annotates": problems,
+        "first_problem_sha256": provenance.sha256([work.problems[0].question]),
         "problems_sha256": provenance.sha256((p.id, p.question, p.answer) for p in work.problems),
         "order": {
             "prompt": work.order.prompts[0].name,
@@ -343,10 +353,4 @@ def record(folder: Path, problems: str, work: Work, summary: Summary) -> None:
         "commit": provenance.commit(),
         "versions": provenance.versions(),
     }
-    _write_record(folder, row)
-
-
-def _write_record(folder: Path, row: dict[str, Any]) -> None:
-    """Whole at any moment: without it the folder would be nobody's."""
-    with _anew(folder / RECORD) as out:
-        out.write(json.dumps(row, indent=1) + "\n")
+    write_json(folder / RECORD, row)

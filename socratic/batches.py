@@ -26,6 +26,7 @@ from socratic.ledger import Ledger
 from socratic.orders import Job, Work
 from socratic.schema import BrokenLine, read_jsonl, write_jsonl
 from socratic.teacher import MAX_COMPLAINT, OpenAITeacher, Rung
+from socratic.whole import write_json
 
 if TYPE_CHECKING:
     from openai.types import Batch as ServersBatch
@@ -54,9 +55,7 @@ class Slip:
     def save(self) -> Slip:
         """Write it down; the file is whole at any moment."""
         row = {name: value for name, value in asdict(self).items() if name != "path"}
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(row) + "\n", encoding="utf-8")
-        partial.replace(self.path)
+        write_json(self.path, row)
         return self
 
 

@@ -27,6 +27,7 @@ from socratic.evaluate import Rated
 from socratic.leakage import Guard, Likeness
 from socratic.mix import TEST_WORDS
 from socratic.schema import Problem
+from socratic.whole import write_json
 
 SPLITS: Final = {"gsm8k": "validation", "mawps": "train", "curriculum": "held-out"}  # that votes may be calibrated on
 REPORTED: Final = TEST_WORDS | {"svamp"}  # words in a file's name; all of SVAMP is reported on
@@ -199,9 +200,7 @@ def save(path: Path, fitted: Fitted, data: Sequence[str]) -> None:
     quality = {"cross_validated": asdict(fitted.quality), "agreement_alone": asdict(fitted.agreement_alone)}
     row = {"samples": model.samples, "intercept": round(model.intercept, 6), "weights": weights, **made, **quality}
     rows = [*_others(path, model.samples), row]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"models": sorted(rows, key=lambda row: row["samples"])}, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_json(path, {"models": sorted(rows, key=lambda row: row["samples"])})
 
 
 def _others(path: Path, samples: int) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from socratic import benchmarks, config, curriculum, methods, provenance
+from socratic import benchmarks, config, curriculum, methods, provenance, tasks
 from socratic.config import Cell, Recipes, StyleConfig, TrainConfig
 from socratic.errors import ConfigError, ModelError
 from socratic.folders import find_pair, model_type, read_student
@@ -186,14 +186,14 @@ def _unknown(what: str, name: str, known: Sequence[str], more: str) -> NoReturn:
 def asked_of(cell: Cell, order: Order) -> Asked:
     """The first problems of a set. Raises DataError for an unknown set, or a file that is missing or not the published one."""
     if cell.benchmark == CURRICULUM:
-        traces, files = _drawn(cell.split), dict[str, str]()
-        problems, labels = [trace.problem for trace in traces], {trace.problem.id: benchmarks.label(trace) for trace in traces}
+        traces = _drawn(cell.split)
+        labels = {trace.problem.id: benchmarks.label(trace) for trace in traces}
+        found = tasks.Task(cell.benchmark, tuple(trace.problem for trace in traces), labels)
     else:
-        name, split, data = cell.benchmark, cell.split, order.data
-        problems, labels = benchmarks.problems(name, split, data=data), benchmarks.labels(name, split, data=data)
-        files = benchmarks.checksums(name, split, data=data)
-    chosen = problems[: order.limit]
-    return Asked(chosen, labels, files, provenance.sha256(asdict(problem) for problem in chosen))
+        split = tasks.split_of(cell.benchmark, cell.split)  # no file of one's own: nobody would hear of its broken lines
+        found = tasks.load(cell.benchmark, split, data=order.data)
+    chosen = found.problems[: order.limit]
+    return Asked(chosen, found.labels, found.files, provenance.sha256(asdict(problem) for problem in chosen))
 
 
 def gold_of(cell: Cell, data: Path | None) -> dict[str, Trace] | None:

@@ -2,8 +2,9 @@
 
 In: a set's name, a split, a data folder that has a folder of that name; else the Hub is asked. A file is as its authors
 published it (JSONL), or as the Hub has it (parquet, which needs pyarrow, or JSONL of the same records). Out: `Problem`s whose
-questions end in their choices, "(A) bank", with letters as gold answers; a split without published answers has none. The
-validation split is called dev, as its authors do: nobody trains on what is called so. Knows nothing of rationales or models.
+questions end in their choices, "(A) bank", with letters as gold answers; a split without published answers has none; and the sum
+of a local file. The validation split is called dev, as its authors do: nobody trains on what is called so. Knows nothing of
+rationales or models.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -68,10 +70,26 @@ def names() -> tuple[str, ...]:
 
 def problems(name: str, split: str, *, data: Path | None = None) -> list[Problem]:
     """The problems of a split in file order. Raises DataError, and NoDataError where neither a folder nor the Hub has it."""
+    chosen = _chosen(name, split)
+    return [_problem(chosen, record, where, name, split) for where, record in _records(chosen, name, split, data)]
+
+
+def checksums(name: str, split: str, *, data: Path | None = None) -> dict[str, str]:
+    """The sha256 of the local file that a split is read from, as it lies there; none where the Hub is asked.
+
+    No sums of these sets are published that it could be held against: it is for the record alone.
+    """
+    path = _local(_chosen(name, split), name, split, data)
+    if path is None:
+        return {}
+    _, _, inside = path.absolute().as_posix().rpartition(f"/{name}/")
+    return {f"{name}/{inside}": sha256(path.read_bytes()).hexdigest()}
+
+
+def _chosen(name: str, split: str) -> _Set:
     if name not in _SETS or split not in SPLITS:
         raise DataError(f"no set '{name} {split}'; known: {', '.join(_SETS)}, each with {', '.join(SPLITS)}")
-    chosen = _SETS[name]
-    return [_problem(chosen, record, where, name, split) for where, record in _records(chosen, name, split, data)]
+    return _SETS[name]
 
 
 def _problem(chosen: _Set, record: dict[str, Any], where: str, name: str, split: str) -> Problem:

@@ -21,6 +21,7 @@ from socratic.errors import DataError
 from socratic.schema import Trace, Training
 from socratic.transcript import Results, Role, Style, lesson, taught
 from socratic.vocabulary import Vocabulary
+from socratic.whole import whole
 
 IGNORED = -100  # torch's label for "no loss here"
 CHUNK = 2048  # traces that are tokenised in one pass
@@ -82,9 +83,8 @@ class Packed:
 
     def save(self, path: Path) -> None:
         """Write an .npz; it appears whole or not at all."""
-        partial = path.with_name(f"partial-{path.name}")
-        np.savez(partial, ids=self.ids, labels=self.labels, positions=self.positions, too_long=self.too_long)
-        partial.replace(path)
+        with whole(path) as partial, partial.open("wb") as out:
+            np.savez(out, ids=self.ids, labels=self.labels, positions=self.positions, too_long=self.too_long)
 
     @classmethod
     def load(cls, path: Path) -> Packed:

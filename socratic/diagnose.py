@@ -26,6 +26,7 @@ from socratic.oracles import Pair, Swap, pair, playable
 from socratic.orchestrator import Orchestrator
 from socratic.schema import BrokenLine, Decoding, Trace, read_jsonl
 from socratic.statistics import Paired, mcnemar
+from socratic.whole import write_json
 
 SETTING: Final = "setting.json"
 FIGURES: Final = "diagnosis.json"
@@ -130,7 +131,7 @@ class Study:
         faults = Counter(first_fault(trace, self.gold[trace.problem.id]) for trace in wrong)
         shares = tuple(FaultShare(fault, faults[fault], len(wrong)) for fault in Fault)
         diagnosis = Diagnosis(self.setting, tuple(_row(swap, comparison) for swap, comparison in found.items()), shares)
-        (self.folder / FIGURES).write_text(json.dumps(diagnosis.to_dict(), indent=1) + "\n", encoding="utf-8")
+        write_json(self.folder / FIGURES, diagnosis.to_dict())
         return diagnosis
 
 
@@ -141,7 +142,7 @@ def _claim(folder: Path, setting: Setting) -> None:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{folder} holds something other than a diagnosis", hint="name a new folder with --output")
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+        write_json(path, wanted)
         return
     found = _read_setting(path)
     changed = [f"{key} {found.get(key)!r}, now {value!r}" for key, value in wanted.items() if found.get(key) != value]

@@ -21,7 +21,6 @@ from socratic import provenance
 from socratic.answers import Kind, kind_of, same_answer
 from socratic.confidence import Features
 from socratic.errors import DataError
-from socratic.folders import fingerprint
 from socratic.orchestrator import Orchestrator
 from socratic.schema import BrokenLine, Decoding, Ended, Labels, Problem, Report, RunRecord, Share, Slice, Trace, read_jsonl
 from socratic.statistics import wilson
@@ -73,10 +72,10 @@ class Resumable:
     batch: int
 
     @classmethod
-    def of(cls, orchestrator: Orchestrator, record: RunRecord, *, samples: int, decoding: Decoding) -> Resumable:
-        """Of a pair in a folder: its files, the problems, the software, and how it is asked."""
-        asked = [fingerprint(orchestrator.name), samples, asdict(decoding), asdict(replace(record, started=""))]
-        return cls(provenance.sha256(asked)[:12], orchestrator.batch_size)
+    def of(cls, record: RunRecord, *, samples: int, decoding: Decoding) -> Resumable:
+        """The pair's files, the problems and the software are in the record; and how it is asked."""
+        asked = [samples, asdict(decoding), asdict(replace(record, started=""))]
+        return cls(provenance.sha256(asked)[:12], record.batch_size)
 
 
 def grade(trace: Trace) -> bool:
@@ -130,7 +129,9 @@ def regrade(report: Report, predictions: Path) -> Report:
     )
 
 
-def record_of(orchestrator: Orchestrator, problems: Sequence[Problem], *, seed: int, data: dict[str, str]) -> RunRecord:
+def record_of(
+    orchestrator: Orchestrator, problems: Sequence[Problem], *, seed: int, data: dict[str, str], students: str
+) -> RunRecord:
     """The record of a run that begins now; `data` are the files that the problems were read from, with their sha256."""
     engine = getattr(orchestrator.solver, "engine", None)
     return RunRecord(
@@ -144,6 +145,7 @@ def record_of(orchestrator: Orchestrator, problems: Sequence[Problem], *, seed: 
         seed=seed,
         data=data,
         problems=provenance.sha256((problem.id, problem.question, problem.answer) for problem in problems),
+        students=students,
     )
 
 

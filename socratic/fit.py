@@ -24,6 +24,7 @@ from socratic.dataset import IGNORED, Packed, Rows
 from socratic.errors import ConfigError
 from socratic.models import no_bars
 from socratic.optimizer import MuonAdamW, computes_bf16
+from socratic.whole import whole
 
 STATE = "trainer_state.json"
 GATHERED = 512  # supervised positions are padded to a multiple of this: CPUs compile kernels anew for each shape
@@ -154,8 +155,10 @@ class Bar(TrainerCallback):  # type: ignore[misc]
         self.task = self.progress.add_task("", total=state.max_steps, completed=state.global_step, loss=float("nan"), pace=0.0)
         self.since, self.step = time.monotonic(), state.global_step
         rows = self.log.read_text(encoding="utf-8").splitlines(keepends=True) if self.log.exists() else []
-        kept = [row for row in rows if json.loads(row)["step"] <= state.global_step]
-        self.log.write_text("".join(kept), encoding="utf-8")
+        written = (row for row in rows if row.endswith("\n"))  # a kill may tear the last
+        done = [row for row in written if json.loads(row)["step"] <= state.global_step]
+        with whole(self.log) as partial:
+            partial.write_text("".join(done), encoding="utf-8")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Move the bar."""

@@ -207,13 +207,17 @@ def _with_step(trace: Trace, question: str, solution: str) -> Trace:
     return longer if answer or _STATEMENT.search(solution) else _end(longer, Ended.NO_ANSWER)
 
 
-_STATEMENT = re.compile(r"[^\W\d_] [^\W\d_]")  # two words: a fact that computes nothing, on the way to a yes or no
+_STATEMENT = re.compile(r"[^\W\d_] [^\W\d_]")  # two words: a fact that computes nothing, on the way to a yes, no or letter
 
 
 def _said(solution: str) -> str:
-    """What a solution without equations answers: it is a number as a whole, or its last number, or a yes or no after that."""
+    """What a solution without equations answers: it is a number as a whole, or its last number, or what it says after that.
+
+    That may be a yes or no, or a letter. "5 amperes (A)" are five: after a number a letter must be called the answer.
+    """
     if whole := normal_number(solution):
         return whole
     numbers = find_numbers(solution)
     rest = solution[numbers[-1].end :] if numbers else solution
-    return lenient(rest, Kind.YES_NO) or (number_text(numbers[-1].value) if numbers else "")
+    letter = lenient(rest, Kind.CHOICE) if not numbers or "answer is" in rest else None
+    return lenient(rest, Kind.YES_NO) or letter or (number_text(numbers[-1].value) if numbers else "")

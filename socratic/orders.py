@@ -60,8 +60,17 @@ def order(
     if samples > 1 and sampling.temperature == 0 and not stored:
         raise UsageError(f"{samples} samples at temperature 0 would be one text", hint="--temperature 0.7, or --samples 1")
     forms = (prompts.load(prompt, form=Form.JSON), prompts.load(prompt, form=Form.MARKED))
+    refuse_leaks(forms[0], guard)
     most = (lambda problem: Tokens()) if stored else _bound(forms, sampling.reply_tokens)
     return Order(forms, sampling, Rules(guard, check_labels), most, samples, 0 if stored else reasks, stored)
+
+
+def refuse_leaks(prompt: Prompt, guard: Guard) -> None:
+    """Raise DataError for a prompt whose worked examples show a test problem: the teacher's students would have seen it."""
+    for number, example in enumerate(prompt.examples, 1):
+        if found := guard.leak(example, own="svamp train"):  # which the guard has, and whoever tests on the other 300 may show
+            reason = f"example {number} of the prompt '{prompt.name}' is like {found.problem} of {found.test_set}"
+            raise DataError(f"{reason} ({found.kind.value})", hint="take an example of the training split, or a new one")
 
 
 def _bound(forms: Sequence[Prompt], reply_tokens: int) -> Callable[[Problem], Tokens]:

@@ -31,6 +31,7 @@ from socratic.evaluate import Reasoner, evaluate
 from socratic.methods import Guidance, Method, Plan
 from socratic.report import Row, Score, Table, plot
 from socratic.schema import RunRecord, Training
+from socratic.whole import write_json, write_text
 
 TRAINED = "trained.json"  # in a student's folder once it is done
 MAX_STEPS = 10  # the orchestrator's default, which methods keep
@@ -64,7 +65,7 @@ def reproduce(order: Order, *, say: Callable[[str], None] = lambda line: None, m
             waiting = [task for task in tasks if task.seed == seed and not task.place(order.out).exists()]
             _train_all(waiting, order, say, makers)
             for task, score in _score_all(waiting, sets, order, makers):
-                _keep(task.place(order.out), json.dumps(asdict(score), indent=1))
+                write_json(task.place(order.out), asdict(score))
                 _write(_table(order, tasks), order.out)
                 say(str(Row(task.name, task.cell, (score,))))
         table = _table(order, tasks)
@@ -85,7 +86,7 @@ def _claim(order: Order, tasks: Sequence[Task], sets: Sets) -> None:
     if other := [name for name, value in settings.items() if kept.get(name, value) != value]:
         hint = "give another --out, or delete the folder"
         raise ConfigError(f"{order.out} belongs to a run of another configuration: {', '.join(other)} differ", hint=hint)
-    _keep(path, json.dumps({**kept, **settings}, indent=1))
+    write_json(path, {**kept, **settings})
 
 
 def _record(task: Task) -> dict[str, Any]:
@@ -102,14 +103,6 @@ def _weights(model: str) -> str:
         with file.open("rb") as content:
             sums.append(hashlib.file_digest(content, "sha256").hexdigest())
     return " ".join(sums)
-
-
-def _keep(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
 
 
 FULL = ("No space left on device", "PytorchStreamWriter failed")  # safetensors and torch raise errors of their own
@@ -141,14 +134,16 @@ def _train_all(tasks: Sequence[Task], order: Order, say: Callable[[str], None], 
         if not (run / TRAINED).exists():
             say(f"training {number} of {len(students)}: {name}, seed {student.settings.seed}")
             makers.train(student.settings, student.training, run, order.data)
-            _keep(run / TRAINED, json.dumps({"seconds": _seconds(run, student.settings)}))
+            write_json(run / TRAINED, {"seconds": _seconds(run, student.settings)})
         shutil.rmtree(run / "checkpoints", ignore_errors=True)
 
 
 def _seconds(run: Path, settings: TrainConfig) -> float:
     """Of the optimizer's steps by the training's log, which a run that was stopped and went on continues."""
     log, seconds, before = run / "log.jsonl", 0.0, 0
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+    for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else ():
+        if not line.endswith("\n"):  # torn by a kill
+            break
         row = json.loads(line)
         tokens = (row["step"] - before) * settings.rows * settings.length
         seconds, before = seconds + tokens / max(row["tokens_per_s"], 1), row["step"]
@@ -209,7 +204,7 @@ def _score(task: Task, asked: Asked, *, order: Order, makers: Makers) -> Score:
             predictions=partly,
             samples=cell.samples,
             labels=asked.labels,
-            record=_run_record(task, asked, order, device),
+            record=_run_record(task, asked, order, device, runs.values()),
         )
     trained = sum(json.loads((run / TRAINED).read_text(encoding="utf-8"))["seconds"] for run in runs.values())
     return Score(task.seed, trained, device, report)
@@ -225,7 +220,7 @@ def _partial(path: Path) -> Iterator[Path]:
     partly.replace(path)
 
 
-def _run_record(task: Task, asked: Asked, order: Order, trained_on: str) -> RunRecord:
+def _run_record(task: Task, asked: Asked, order: Order, trained_on: str, runs: Iterable[Path]) -> RunRecord:
     return RunRecord(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=provenance.commit(),
@@ -237,6 +232,7 @@ def _run_record(task: Task, asked: Asked, order: Order, trained_on: str) -> RunR
         seed=task.seed,
         data=asked.files,
         problems=asked.sha256,
+        students=" ".join(_weights(str(run / "student")) for run in runs),
     )
 
 
@@ -260,5 +256,5 @@ def _table(order: Order, tasks: Sequence[Task]) -> Table:
 
 
 def _write(table: Table, out: Path) -> None:
-    _keep(out / "table.md", str(table))
-    _keep(out / "table.json", json.dumps(table.to_dict(), indent=1))
+    write_text(out / "table.md", str(table))
+    write_json(out / "table.json", table.to_dict())

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from socratic import benchmarks, config
 from socratic.arithmetic import equations, evaluate, number_text
@@ -27,6 +27,7 @@ from socratic.evaluate import grade
 from socratic.leakage import load_guard, set_name
 from socratic.orchestrator import Orchestrator
 from socratic.schema import BrokenLine, Decoding, Problem, Trace, read_jsonl, write_jsonl
+from socratic.whole import write_json
 
 HINT: Final = "problems to sample for need gold answers, and are no test problems"
 
@@ -155,7 +156,7 @@ def run(settings: RoundsConfig, out: Path, hands: Hands, *, data: Path | None = 
     for number in range(settings.rounds + 1):
         kept = out / f"round-{number}" / "round.json"
         if not kept.is_file():
-            _write(kept, asdict(loop.after(done) if done else loop.start()))
+            write_json(kept, asdict(loop.after(done) if done else loop.start()))
         done = Round.read(kept)
         yield done
 
@@ -203,7 +204,7 @@ class _Loop:
             for place, trace in enumerate(self.hands.load(student).solve_each(asked, decoding)):
                 add(harvest.add(replace(trace, source=replace(trace.source, sample=place % k))))
         write_jsonl(self._traces(number), (trace.to_dict() for trace in harvest.new))
-        _write(kept, asdict(harvest.counts))
+        write_json(kept, asdict(harvest.counts))
         return harvest.counts
 
     def _told(self, number: int) -> Iterator[Trace]:
@@ -234,13 +235,6 @@ class _Loop:
                 progress=add,
             )
         return Round(number, student, counts, total, report.correct, report.n, report.low, report.high)
-
-
-def _write(path: Path, row: dict[str, Any]) -> None:
-    """The file appears whole or not at all: that it is there says that the work is done."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
 
 
 def _stored(path: Path) -> Iterator[Trace]:

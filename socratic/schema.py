@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from socratic.errors import DataError
+from socratic.whole import whole
 
 
 class Ended(StrEnum):
@@ -249,7 +250,10 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What else one must know to get a report again. `data`: files, each with its sha256; `problems`: sha256 of those solved."""
+    """What else one must know to get a report again.
+
+    `data`: files, each with its sha256; `problems`: sha256 of those solved; `students`: of the files of those who solved them.
+    """
 
     started: str  # UTC
     commit: str
@@ -261,6 +265,7 @@ class RunRecord:
     seed: int
     data: dict[str, str]
     problems: str
+    students: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,12 +358,9 @@ def _object(raw: bytes, where: str) -> dict[str, Any] | BrokenLine:
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     """Write one object a line, return how many; `.gz` holds no time of day. The file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     count = 0
-    with gzip.GzipFile(partial, "wb", compresslevel=6, mtime=0) if path.suffix == ".gz" else partial.open("wb") as out:
+    with whole(path) as partial, gzip.GzipFile(partial, "wb", 6, mtime=0) if path.suffix == ".gz" else partial.open("wb") as out:
         for row in rows:
             out.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8"))
             count += 1
-    partial.replace(path)
     return count

@@ -1,8 +1,8 @@
 """What is evaluated on: a name that a user gives → problems with their labels, and the record of where they come from.
 
-In: the name of a benchmark and a split, "curriculum" (families that no student learns from), or the path of a JSONL with
-question and answer; a data folder. Out: a `Task`, or gold traces. A file that is not the published one is refused. Knows
-nothing of students or reports.
+In: the name of a benchmark or of a multiple-choice set and a split, "curriculum" (families that no student learns from), or the
+path of a JSONL with question and answer; a data folder. Out: a `Task`, or gold traces. A file that is not the published one is
+refused, where its sum is known. Knows nothing of students or reports.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from socratic import benchmarks, curriculum
+from socratic import benchmarks, choices, curriculum
 from socratic.errors import DataError
 from socratic.schema import BrokenLine, Labels, Problem, Trace
 
@@ -26,6 +26,7 @@ REPORTED: Final = {  # the splits that papers report
     "svamp": "all",
     "strategyqa": "dev",
     "mawps": "train",
+    **dict.fromkeys(choices.names(), "dev"),  # its answers are published; of CommonsenseQA's test split they are not
     CURRICULUM: "held-out",
 }
 
@@ -54,14 +55,20 @@ def load(name: str, split: str = "", *, data: Path | None = None) -> Task:
         traces = worked(name, split)
         labels = {trace.problem.id: benchmarks.label(trace) for trace in traces}
         return Task(f"{name} {split}", tuple(trace.problem for trace in traces), labels)
+    if name in choices.names():
+        asked = tuple(choices.problems(name, split, data=data))
+        return Task(f"{name} {split}", asked, files=files(name, split, data=data))
     found = files(name, split, data=data)
     problems = tuple(benchmarks.problems(name, split, data=data))
     return Task(f"{name} {split}", problems, benchmarks.labels(name, split, data=data), found)
 
 
 def worked(name: str, split: str = "", *, data: Path | None = None) -> list[Trace]:
-    """The gold traces of a task, of which SVAMP's test problems have none. Raises DataError."""
+    """The gold traces of a task, of which SVAMP's test problems and the multiple-choice sets have none. Raises DataError."""
     split = split_of(name, split)
+    if name in choices.names():
+        hint = f"a teacher can write some: socratic annotate {name} --prompt cot-choice"
+        raise DataError(f"{name} has no worked solutions, only questions and letters", hint=hint)
     if name == CURRICULUM:
         _, held_out = curriculum.held_out(curriculum.load_families())
         return list(curriculum.draw_many(held_out, HELD_OUT, seed=0))
@@ -72,6 +79,8 @@ def worked(name: str, split: str = "", *, data: Path | None = None) -> list[Trac
 def files(name: str, split: str = "", *, data: Path | None = None) -> dict[str, str]:
     """The files of a task with their sha256. Raises DataError where one is not the published file."""
     split = split_of(name, split)
+    if name in choices.names():
+        return choices.checksums(name, split, data=data)
     return {} if name == CURRICULUM else benchmarks.checksums(name, split, data=data)
 
 
@@ -81,12 +90,18 @@ def split_of(name: str, split: str = "") -> str:
         near = difflib.get_close_matches(name, REPORTED, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else "problems of your own: a file that ends in .jsonl, one object a line"
         raise DataError(f"no data set '{name}'; known: {', '.join(REPORTED)}, or a .jsonl", hint=hint)
-    known = (REPORTED[name],) if name == CURRICULUM else benchmarks.splits(name)
+    known = _splits(name)
     if split not in ("", *known):
         near = difflib.get_close_matches(split, known, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else ""
         raise DataError(f"no split '{split}' of {name}; known: {', '.join(known)}", hint=hint)
     return split or REPORTED[name]
+
+
+def _splits(name: str) -> tuple[str, ...]:
+    if name in choices.names():
+        return choices.SPLITS
+    return (REPORTED[name],) if name == CURRICULUM else benchmarks.splits(name)
 
 
 def _own(path: Path) -> Task:

@@ -29,6 +29,7 @@ from socratic.mix import Mix, training_mix
 from socratic.schema import Trace, Training
 from socratic.transcript import DONE, GUIDED, Guidance, Mark, Numbers, Style, lesson, taught
 from socratic.vocabulary import Vocabulary
+from socratic.whole import write_json
 
 VOCABULARY_SAMPLE = 60_000  # traces from which a new vocabulary is learned
 SAMPLE = 3  # transcripts of sample.md
@@ -75,7 +76,7 @@ def _claim(run: Path, settings: TrainConfig, training: Training) -> dict[str, An
     record = _provenance(settings, training)
     run.mkdir(parents=True, exist_ok=True)
     config.dump(settings, run / "config.yaml")
-    kept.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_json(kept, record)
     return record
 
 
@@ -150,7 +151,7 @@ def _write_counts(packed: Packed, mix: Mix, run: Path) -> None:
         "leakage": mix.leaks.to_dict(),
         "rows_sha256": hashlib.sha256(packed.ids.tobytes() + packed.labels.tobytes()).hexdigest(),
     }
-    (run / "data.json").write_text(json.dumps(counts, indent=1) + "\n", encoding="utf-8")
+    write_json(run / "data.json", counts)
 
 
 def _model(settings: TrainConfig, vocabulary: Vocabulary) -> Any:

@@ -1,6 +1,7 @@
 """A teacher's server with real HTTP on 127.0.0.1, for tests: it answers word problems, and misbehaves as a script says.
 
-Run it by itself to measure against: `python tests/teacher_server.py --delay 0.05` prints its address and serves.
+Run it by itself to measure against: `python tests/teacher_server.py --delay 0.05` prints its address and serves; a GET of
+`/v1/counts` tells what it was asked.
 """
 
 from __future__ import annotations
@@ -89,6 +90,11 @@ def right(body: dict[str, Any]) -> Answer:
 Script = Callable[[dict[str, Any]], Answer]
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # many clients come at the same moment; who finds no place tries again after a second
+
+
 class TeacherServer:
     """The server; `asked` are the bodies that it got, `times` when, `keys` the Authorization headers."""
 
@@ -97,8 +103,7 @@ class TeacherServer:
         self.asked, self.times, self.keys = list[dict[str, Any]](), list[float](), list[str]()
         self.files, self.batches = dict[str, bytes](), dict[str, dict[str, Any]]()
         self.lock, self.ended = threading.Lock(), threading.Event()
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.http.daemon_threads = True
+        self.http = _Http(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
 
     def answer(self, body: dict[str, Any], key: str) -> Answer:
@@ -109,6 +114,13 @@ class TeacherServer:
             self.keys.append(key)
         time.sleep(self.delay)
         return self.script(body)
+
+    def counts(self) -> dict[str, Any]:
+        """How many calls came, how many of them differ in problem or seed, and when they came (seconds of time.monotonic)."""
+        with self.lock:
+            differ = {(body["messages"][-1]["content"], body.get("seed")) for body in self.asked}
+            times = {"first": self.times[0], "last": self.times[-1]} if self.times else {}
+            return {"calls": len(self.asked), "distinct": len(differ), **times}
 
     # Batches: worked off when they are created, "completed" at the second look.
 
@@ -176,6 +188,8 @@ class TeacherServer:
                 path = self.path.partition("?")[0].removeprefix("/v1/")
                 if path == "batches":
                     self.say({"object": "list", "data": list(server.batches.values()), "has_more": False})
+                elif path == "counts":
+                    self.say(server.counts())
                 elif path.startswith("batches/"):
                     self.say(server.look(path.removeprefix("batches/")))
                 else:

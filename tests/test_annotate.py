@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from teacher_server import PROMPT, Answer, TeacherServer, complaint, completion, pairs, question, right, serving
 
-from socratic import annotate, orders
+from socratic import annotate, orders, prompts
 from socratic.annotate import State, Summary, claim, run
 from socratic.budget import Limits, Price
 from socratic.config import TrainConfig
@@ -238,6 +238,20 @@ def test_a_refusal_ends_the_run_at_once(status: int, prompt: Path, tmp_path: Pat
     assert isinstance(state.stop, TeacherError) and summary.missing == 8
 
 
+def test_callers_that_wait_for_their_share_of_a_budget_end_with_a_refusal_too(prompt: Path, tmp_path: Path) -> None:
+    wanted = order(prompt)
+    one_call = Limits(tokens=max(wanted.most(problem).times(2).total for problem in PROBLEMS))
+    ended = threading.Event()
+
+    def annotate_all() -> None:
+        with serving(lambda body: complaint(401, "no such key")) as server:
+            annotated(server, tmp_path / "run", wanted, limits=one_call, concurrency=4)
+        ended.set()
+
+    threading.Thread(target=annotate_all, daemon=True).start()  # so that a run that never ends fails the test
+    assert ended.wait(60)
+
+
 def test_as_many_calls_run_at_the_same_time_as_are_allowed_and_no_more(prompt: Path, tmp_path: Path) -> None:
     running, most, lock = 0, list[int](), threading.Lock()
     barrier = threading.Barrier(4, timeout=60)
@@ -278,6 +292,16 @@ def test_what_stands_twice_or_is_never_trained_on_is_left_out(prompt: Path) -> N
     assert len(work.problems) + work.left_out.total() == len(PROBLEMS) + 1 + len(gsm8k)
 
 
+def test_a_prompt_that_shows_a_test_problem_is_refused(prompt: Path) -> None:
+    answered = "Q: How many?\nA: 3*4 = 12 jars.\nAnswer: 12"
+    example = f"# user\n\nA crate has 4 jars, a shelf has 3 crates. How many jars?\n\n# assistant\n\n{answered}\n\n"
+    prompt.write_text(PROMPT.replace("# user", f"{example}# user"))
+    (shown,) = prompts.load(prompt).examples
+    with pytest.raises(DataError, match="example 1 of the prompt 'tiny' is like t of hidden test"):
+        order(prompt, guard=Guard([Problem("t", shown, dataset="hidden", split="test")]))
+    order(prompt, guard=Guard([Problem("t", shown, dataset="svamp", split="train")]))
+
+
 @pytest.mark.parametrize("split", ["test", "dev", "all"])
 def test_test_problems_are_refused(split: str, prompt: Path, tmp_path: Path) -> None:
     work = Work.of([Problem("a", "How?", "1", "svamp", split)], order(prompt))
@@ -286,17 +310,21 @@ def test_test_problems_are_refused(split: str, prompt: Path, tmp_path: Path) -> 
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_of_something_else_or_of_other_problems_is_refused(tmp_path: Path) -> None:
+def test_a_folder_of_something_else_or_of_other_problems_is_refused(prompt: Path, tmp_path: Path) -> None:
+    work, longer, other = (Work.of(some, order(prompt)) for some in (PROBLEMS[:2], PROBLEMS[:4], PROBLEMS[1:]))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "weights").write_text("")
     (tmp_path / "file").write_text("")
     for folder in ("other", "file"):
         with pytest.raises(UsageError, match="holds no run"):
-            claim(tmp_path / folder, "mine")
-    claim(tmp_path / "new", "mine")
-    claim(tmp_path / "new", "mine")
+            claim(tmp_path / folder, "mine", work)
+    claim(tmp_path / "new", "mine", work)
+    claim(tmp_path / "new", "mine", work)
     with pytest.raises(UsageError, match="over mine, not over yours"):
-        claim(tmp_path / "new", "yours")
+        claim(tmp_path / "new", "yours", work)
+    claim(tmp_path / "new", "mine", longer)
+    with pytest.raises(UsageError, match="other problems of the name mine"):
+        claim(tmp_path / "new", "mine", other)
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["weights"]
 
 

@@ -1,16 +1,30 @@
-"""Properties of choices.py, on small files of the published shapes. Run: pytest tests/test_choices.py"""
+"""Properties of choices.py, on small files of the published shapes, and the route from such a file to an accuracy.
+
+Run: pytest tests/test_choices.py
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted import ScriptedSolver
+from typer.testing import CliRunner, Result
 
+from socratic import cli, tasks
 from socratic.choices import names, problems
+from socratic.config import TrainConfig
 from socratic.errors import DataError, NoDataError
-from socratic.schema import Problem
+from socratic.evaluate import evaluate
+from socratic.mix import Mix, Refused, training_mix
+from socratic.orchestrator import Orchestrator
+from socratic.schema import Decoding, Ended, Problem, Report, Source, Step, Trace, Training, read_jsonl, write_jsonl
+from socratic.students import Undivided
+from socratic.transcript import Numbers, Role, Solutions, Style, lesson
 
 TEXTS = ["bank", "pool", "desk", "oven", "lake"]
 LETTERS = "ABCDE"
@@ -92,3 +106,126 @@ def test_a_named_folder_without_the_set_is_an_error(name: str, tmp_path: Path) -
 def test_unknown_names_are_refused(name: str, split: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="known"):
         problems(name, split, data=tmp_path)
+
+
+# The whole route: file, teacher, traces, mix, student, accuracy.
+
+STYLE = Style(numbers=Numbers.DIGITS, solutions=Solutions.SENTENCE)
+TAUGHT = {  # stem: the gold letter, and what the teacher says; numbers stand in its way, and in the choices' texts
+    "Where is money kept?": ("A", "A vault is locked for 24 hours a day. The answer is (A)."),
+    "Where is it warm and wet all year?": ("B", "A boy swims there in all 12 months, and no lake is warm in winter.\nAnswer: B"),
+    "Where do two pupils write?": ("C", "Two pupils sit at 1 desk. So the answer is: (C)"),
+    "What is hot?": ("D", "An oven is, at 400 degrees (C), and no pool is.\nAnswer: (d)"),
+}
+MISTAUGHT = {"Where do fish live?": ("E", "They live where it is dry.\nAnswer: A")}
+
+
+def authors(folder: Path, split: str, stems: Sequence[str]) -> None:
+    """CommonsenseQA's file of a split, with its letters, as its authors have it."""
+    keys = {stem: key for stem, (key, _) in {**TAUGHT, **MISTAUGHT}.items()}
+    asked = [{"question_concept": "x", "stem": stem, "choices": PAIRS} for stem in stems]
+    records = [{"id": f"r{i}", "answerKey": keys[one["stem"]], "question": one} for i, one in enumerate(asked)]
+    put(folder / "commonsenseqa", f"{split}_rand_split.jsonl", *records)
+
+
+def annotated(folder: Path, split: str = "train") -> Result:
+    """What the command says of a teacher whose answers are stored."""
+    stored = folder / "stored.jsonl"
+    said = {problem.question: problem for problem in problems("commonsenseqa", split, data=folder)}
+    texts = {stem: text for stem, (_, text) in {**TAUGHT, **MISTAUGHT}.items()}
+    write_jsonl(stored, ({"question": q, "output": texts[q.partition("\n")[0]]} for q in said))
+    given = ["--split", split, "--data", folder, "--replay", stored, "--prompt", "cot-choice", "--teacher", "stored"]
+    return CliRunner().invoke(cli.app, ["annotate", "commonsenseqa", *map(str, given), "--out", str(folder / "run")])
+
+
+def mixed(traces: Path, training: Training) -> Mix:
+    settings = TrainConfig.model_validate({"data": [{"traces": str(traces)}]})
+    return training_mix(settings, STYLE, training, data=traces.parent)
+
+
+class ByHeart:
+    """Both students: of each problem that was taught it says the lesson, word for word."""
+
+    def __init__(self, mix: Mix, training: Training) -> None:
+        self.lessons = {trace.problem.question: lesson(trace, STYLE, training) for trace in mix.traces}
+
+    def _turns(self, trace: Trace, role: Role) -> list[str]:
+        segments = (segment for segment in self.lessons[trace.problem.question] if segment.role is role)
+        return ["".join(piece for piece in one.pieces if isinstance(piece, str)).strip() for one in segments]
+
+    def ask(self, traces: Sequence[Trace], decoding: Decoding) -> list[str | Ended]:
+        is_done = [len(trace.steps) == len(self._turns(trace, Role.SOLVER)) for trace in traces]
+        asks = (self._turns(trace, Role.DECOMPOSER) for trace in traces)
+        return [Ended.DONE if done else ask[len(t.steps)] for done, ask, t in zip(is_done, asks, traces, strict=True)]
+
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+        return [self._turns(trace, Role.SOLVER)[len(trace.steps)] for trace in traces]
+
+
+def scored(orchestrator: Orchestrator, asked: Sequence[Problem], folder: Path) -> Report:
+    about: dict[str, Any] = {"dataset": "commonsenseqa", "model": "scripted", "calculator": True}
+    return evaluate(orchestrator.solve_each, asked, predictions=folder / "predictions.jsonl", **about)
+
+
+@pytest.mark.parametrize("training", [Training.COT, Training.ANSWER])
+def test_what_a_teacher_says_of_a_file_is_learned_and_scored(training: Training, tmp_path: Path) -> None:
+    authors(tmp_path, "train", [*TAUGHT, *MISTAUGHT])
+    done = annotated(tmp_path)
+    assert done.exit_code == 0, done.output
+    rejects = [row["reason"] for _, row in read_jsonl(tmp_path / "run" / "rejects.jsonl") if isinstance(row, dict)]
+    assert rejects == ["wrong_answer"] * len(MISTAUGHT)
+    mix = mixed(tmp_path / "run" / "traces.jsonl", training)
+    assert len(mix.traces) == len(TAUGHT) and not mix.refused
+    student, asked = ByHeart(mix, training), tasks.load("commonsenseqa", "train", data=tmp_path).first(len(TAUGHT)).problems
+    report = scored(Orchestrator(student, student), asked, tmp_path)
+    assert (report.n, report.accuracy) == (len(TAUGHT), 1.0)
+    assert report.strict and report.strict.count == report.n and report.unparsed and not report.unparsed.count
+
+
+def test_who_says_one_letter_to_all_is_right_as_often_as_it_is_gold(tmp_path: Path) -> None:
+    authors(tmp_path, "dev", [*TAUGHT, *MISTAUGHT])
+    asked = tasks.load("commonsenseqa", data=tmp_path).problems
+    report = scored(Orchestrator(Undivided(), ScriptedSolver({"": "It is so. So the answer is B."})), asked, tmp_path)
+    assert (report.n, report.correct, report.unanswered) == (5, 1, 0)
+    assert report.majority and report.majority.count == 1
+
+
+def divided(problem: Problem) -> Trace:
+    """A trace with subquestions, the first of which no letter answers."""
+    facts = Step("What do we know?", f"A person knows it: {problem.question[:8]}", "")
+    closing = Step("Which choice fits?", f"So the answer is {problem.answer}.", problem.answer or "")
+    return Trace(problem, (facts, closing), problem.answer, Ended.DONE, Source("teacher", "scripted"))
+
+
+def test_with_subquestions_one_student_of_both_roles_learns_it_and_without_them_it_does_not(tmp_path: Path) -> None:
+    authors(tmp_path, "train", [*TAUGHT])
+    asked = tasks.load("commonsenseqa", "train", data=tmp_path).problems
+    write_jsonl(tmp_path / "traces.jsonl", (divided(problem).to_dict() for problem in asked))
+    mix = mixed(tmp_path / "traces.jsonl", Training.UNIFIED)
+    assert len(mix.traces) == len(asked) and not mix.refused
+    student = ByHeart(mix, Training.UNIFIED)
+    assert scored(Orchestrator(student, student), asked, tmp_path).accuracy == 1.0
+    whole = [replace(divided(problem), steps=(replace(divided(problem).steps[1], question=""),)) for problem in asked]
+    write_jsonl(tmp_path / "traces.jsonl", (trace.to_dict() for trace in (divided(asked[0]), *whole)))
+    assert mixed(tmp_path / "traces.jsonl", Training.UNIFIED).refused == {Refused.NO_QUESTION: len(whole)}
+
+
+def test_a_trace_whose_last_step_says_another_letter_is_not_learned(tmp_path: Path) -> None:
+    authors(tmp_path, "train", [*TAUGHT])
+    one, *others = (divided(problem) for problem in tasks.load("commonsenseqa", "train", data=tmp_path).problems)
+    astray = replace(one, steps=(one.steps[0], replace(one.steps[1], solution="So the answer is E.", answer="E")))
+    write_jsonl(tmp_path / "traces.jsonl", (trace.to_dict() for trace in (astray, *others)))
+    assert mixed(tmp_path / "traces.jsonl", Training.COT).refused == {Refused.WRONG_ANSWER: 1}
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_nobody_is_taught_or_trained_on_dev_and_test(split: str, tmp_path: Path) -> None:
+    authors(tmp_path, split, [*TAUGHT])
+    done = annotated(tmp_path, split)
+    assert isinstance(done.exception, DataError) and "test problem" in str(done.exception)
+    assert not (tmp_path / "run").exists()
+    asked = tasks.load("commonsenseqa", split, data=tmp_path).problems
+    write_jsonl(tmp_path / "traces.jsonl", (divided(problem).to_dict() for problem in asked))
+    for training in (Training.COT, Training.ANSWER, Training.UNIFIED):
+        with pytest.raises(DataError, match="test problem"):
+            mixed(tmp_path / "traces.jsonl", training)

@@ -19,13 +19,13 @@ SRC = Path(socratic.__file__).parent
 
 # From the bottom up. A name may stand here before its file exists; a file whose name is missing fails.
 LAYERS = [
-    {"errors", "quantized"},
+    {"errors", "quantized", "whole"},
     {"schema"},
     {"arithmetic", "config", "downloads", "provenance", "statistics"},
     {"answers", "transcript", "curriculum", "budget"},
     {"vocabulary", "folders", "benchmarks", "prefix_lm", "redraw", "confidence", "prompts", "faults", "earlier"},
-    {"dataset", "models", "leakage", "resample", "tasks", "rationales", "choices", "teacher", "voting"},
-    {"scores", "optimizer"},
+    {"dataset", "models", "leakage", "resample", "rationales", "choices", "teacher", "voting"},
+    {"scores", "optimizer", "tasks"},
     {"filters"},
     {"engines", "fit", "mix", "corpus", "ledger", "judge", "replay"},
     {"train", "students", "orders"},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from scripted import ScriptedDecomposer, ScriptedSolver, VaryingSolver
 
 from socratic.errors import UsageError
@@ -97,10 +99,56 @@ def test_every_end_is_a_value(
         ("No, she has 5 plums left.", "5"),
         ("She has 5 plums, no more.", "5"),
         ("She sold <<48/2=24>>24 clips, yes.", "24"),
+        ("Nobody swims in a bank (A) or an oven. It must be the pool (B).", "B"),
+        ("So the answer is B, the pool.", "B"),
+        ("The answer is yes, as (B) says.", "yes"),
+        ("Yes, the pool (B) is wet.", "yes"),
+        ("The current is 5 amperes (A).", "5"),
+        ("She pays 5 dollars (A) and 6 cents.", "6"),
+        ("It has 12 c.", "12"),
+        ("The answer is 5 amperes (A).", "5"),
+        ("She sold <<48/2=24>>24 clips. So the answer is B.", "24"),
     ],
 )
 def test_a_last_step_answers_with_its_equation_or_what_it_says(solution: str, answer: str) -> None:
-    assert scripted({CLIPS: ["Is it?"]}, {"Is it?": solution}).solve(CLIPS).answer == answer
+    assert answered(solution).answer == answer
+
+
+def answered(solution: str) -> Trace:
+    """The trace of one step with that solution."""
+    return scripted({CLIPS: ["Is it?"]}, {"Is it?": solution}).solve(CLIPS)
+
+
+CALM = settings(deadline=None, derandomize=True, database=None)
+LETTERS = st.sampled_from("ABCDE")
+WORDS = st.lists(st.sampled_from(["A", "a", "B", "e", "boy", "has", "apples", "No", "yes", "12", "three", "(so)"]), min_size=2)
+
+
+@CALM
+@given(LETTERS, WORDS)
+@example("B", ["A", "day", "has", "24", "hours."])
+def test_a_letter_is_an_answer_alone_or_where_it_is_called_one(letter: str, words: list[str]) -> None:
+    before = " ".join(words)
+    for alone in (letter, f"({letter})", f"({letter.lower()})", f"{letter}."):
+        assert answered(alone).answer == letter
+    for closing in (f"So the answer is {letter}.", f"So the answer is ({letter})", f"the answer is: {letter}, a bank"):
+        found = answered(f"{before}. {closing}")
+        assert (found.answer, found.ended) == (letter, Ended.DONE)
+
+
+@CALM
+@given(WORDS)
+@example(["A", "boy", "has", "apples"])
+def test_letters_among_words_answer_nothing(words: list[str]) -> None:
+    assert answered(" ".join(words)).answer not in {*"ABCDE"}
+
+
+def test_a_sentence_that_begins_with_a_letter_leads_on_to_an_answer() -> None:
+    asks: dict[str, list[str | Ended]] = {CLIPS: ["What?", "And?"]}
+    found = scripted(asks, {"What?": "A boy has apples", "And?": "So the answer is B."}).solve(CLIPS)
+    assert (found.answer, found.ended, [step.answer for step in found.steps]) == ("B", Ended.DONE, ["", "B"])
+    for text in ("F", "(F)", "AB"):
+        assert answered(text).ended is Ended.NO_ANSWER
 
 
 def test_facts_without_an_answer_lead_on_to_one_and_other_text_does_not() -> None:

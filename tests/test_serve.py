@@ -1,6 +1,6 @@
 """The server as its clients meet it: a real one on a free port, real HTTP, the `openai` client. Run: pytest tests/test_serve.py
 
-The extra [serve] is needed; scripted students answer, and one test runs the command itself.
+The extra [serve] is needed; scripted students answer, and two tests run the command itself, one of them against `annotate`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from socratic.orchestrator import Orchestrator
-from socratic.schema import Decoding, Ended, Trace
+from socratic.schema import Badge, Decoding, Ended, Trace, read_jsonl, write_jsonl
 from tests.scripted import ScriptedDecomposer, ScriptedSolver
 
 pytest.importorskip("fastapi", reason="needs the extra [serve]")
@@ -357,21 +357,66 @@ def test_a_port_that_is_taken_is_the_users_mistake() -> None:
         serve.listen("127.0.0.1", taken.getsockname()[1])
 
 
-def test_the_command_serves_until_it_is_interrupted() -> None:
-    command = [sys.executable, "-m", "socratic.cli", "serve", "--port", "0", "--max-steps", "2"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@contextmanager
+def command() -> Iterator[str]:
+    """The base URL of the verb itself: a process with the shipped pair, that must end well when it is interrupted."""
+    line = [sys.executable, "-m", "socratic.cli", "serve", "--port", "0", "--max-steps", "2"]
+    running = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert running.stdout
     try:
-        url = running.stdout.readline().strip()
+        yield running.stdout.readline().strip()
+    finally:
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert (running.returncode, said) == (0, "")
+
+
+def test_the_command_serves_until_it_is_interrupted() -> None:
+    with command() as url:
         assert url.startswith("http://127.0.0.1:"), "only this machine, unless another host is named"
         with openai.OpenAI(base_url=url, api_key="any", max_retries=0) as client:
             answer = client.chat.completions.create(model="default", messages=[{"role": "user", "content": BAGS}])
         assert answer.choices[0].message.trace["problem"]["question"] == BAGS
         assert answer.usage.prompt_tokens > len(BAGS.split()), "tokens, as the pair counts them"
-    finally:
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
-    assert (running.returncode, said) == (0, "")
+
+
+TAUGHT = [
+    {"id": "cats", "question": CATS, "answer": "24"},
+    {"id": "pens", "question": "Ann has 5 boxes of 8 pens. How many pens does she have?", "answer": "41"},  # wrong gold
+]
+
+
+def annotated(url: str, folder: Path) -> dict[str, Any]:
+    """The summary of the verb `annotate`, two samples of each problem; no benchmark is at hand to guard."""
+    write_jsonl(folder / "mine.jsonl", TAUGHT)
+    line = [sys.executable, "-m", "socratic.cli", "annotate", folder / "mine.jsonl", "--out", folder / "run", "--data", folder]
+    asked = [
+        "--teacher",
+        "default",
+        "--base-url",
+        url,
+        *"--samples 2 --temperature 0.3 --seed 0 --retries 0 --timeout 600".split(),
+    ]
+    done = subprocess.run([*line, *asked], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    summary: dict[str, Any] = json.loads((folder / "run" / "run.json").read_text())["summary"]
+    return summary
+
+
+def test_a_pair_teaches_over_http_and_what_is_in_the_ledger_needs_no_server(tmp_path: Path) -> None:
+    with command() as url:
+        summary = annotated(url, tmp_path)
+    paid = (tmp_path / "run" / "ledger.jsonl").read_bytes()
+    rows = [json.loads(line) for line in paid.splitlines()]
+    assert sorted((row["problem"], row["sample"]) for row in rows) == [("cats", 0), ("cats", 1), ("pens", 0), ("pens", 1)]
+    assert len({row["key"] for row in rows}) == summary["calls"] == 4
+    assert summary["accepted"] + sum(summary["rejected"].values()) == summary["asked"] == 4 and not summary["missing"]
+    traces = [Trace.from_dict(row) for _, row in read_jsonl(tmp_path / "run" / "traces.jsonl") if isinstance(row, dict)]
+    assert len(traces) == summary["accepted"] and {trace.problem.id for trace in traces} == {"cats"}
+    assert {step.badge for trace in traces for step in trace.steps} == {Badge.VERIFIED}
+    again = annotated(url, tmp_path)  # nobody listens there any more
+    assert (again["calls"], again["troubles"], again["accepted"]) == (0, {}, summary["accepted"])
+    assert (tmp_path / "run" / "ledger.jsonl").read_bytes() == paid
 
 
 def test_a_missing_extra_is_named_with_the_line_that_installs_it(tmp_path: Path) -> None:

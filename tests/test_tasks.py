@@ -6,11 +6,14 @@ import hashlib
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from socratic import tasks
+from socratic import choices, tasks
+from socratic.cells import Order, asked_of
+from socratic.config import Cell
 from socratic.downloads import FILES
 from socratic.errors import DataError, NoDataError
 from socratic.schema import Labels, Problem
@@ -21,11 +24,19 @@ real = pytest.mark.skipif(not os.environ.get("SOCRATIC_DATA"), reason="SOCRATIC_
 @pytest.mark.parametrize(
     ("name", "split", "found", "hint"),
     [
-        ("gsm9k", "", "gsm8k, gsm8k-socratic, svamp, strategyqa, mawps, curriculum", "'gsm8k'"),
+        (
+            "gsm9k",
+            "",
+            "gsm8k, gsm8k-socratic, svamp, strategyqa, mawps, commonsenseqa, openbookqa, quarel, curriculum",
+            "'gsm8k'",
+        ),
         ("curiculum", "", "known", "'curriculum'"),
         ("problems.json", "", "or a .jsonl", ".jsonl"),
         ("gsm8k", "tset", "train, validation, test", "'test'"),
         ("curriculum", "train", "held-out", ""),
+        ("comonsense_qa", "", "known", "'commonsenseqa'"),
+        ("openbook", "", "known", "'openbookqa'"),
+        ("quarel", "tset", "train, dev, test", "'test'"),
     ],
 )
 def test_unknown_sets_and_splits_name_what_is_known_and_nearest(name: str, split: str, found: str, hint: str) -> None:
@@ -36,7 +47,7 @@ def test_unknown_sets_and_splits_name_what_is_known_and_nearest(name: str, split
 
 
 def test_a_missing_file_is_told_with_the_ways_on(tmp_path: Path) -> None:
-    for name in ("gsm8k", "svamp", "strategyqa", "mawps"):
+    for name in ("gsm8k", "svamp", "strategyqa", "mawps", *choices.names()):
         with pytest.raises(NoDataError) as caught:
             tasks.load(name, data=tmp_path)
         assert str(tmp_path) in str(caught.value) and "--data" in caught.value.hint
@@ -61,6 +72,62 @@ def test_a_file_of_ones_own_is_read_with_its_sum_and_its_broken_lines(tmp_path: 
     assert [line.where for line in task.broken] == [f"{path}:2", f"{path}:3"]
     assert task.files == {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
     assert task.first(0).problems == () and task.first(9) == task
+
+
+ASKED = {  # a record of each set as its authors have it
+    "commonsenseqa": {"id": "7", "answerKey": "A", "question": {"stem": "?", "choices": [{"label": "A", "text": "bank"}]}},
+    "openbookqa": {"id": "7", "answerKey": "A", "question": {"stem": "?", "choices": [{"label": "A", "text": "bank"}]}},
+    "quarel": {"id": "7", "answer_index": 0, "question": "Ice is (A) smooth (B) rough"},
+}
+FILE = {"commonsenseqa": "{}_rand_split.jsonl", "openbookqa": "{}.jsonl", "quarel": "quarel-v1-{}.jsonl"}
+
+
+def choice_file(data: Path, name: str, split: str) -> Path:
+    path = data / name / FILE[name].format(split)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(ASKED[name]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("name", choices.names())
+def test_of_a_choice_set_dev_is_reported_with_the_sum_of_the_file_that_was_read(name: str, tmp_path: Path) -> None:
+    paths = {split: choice_file(tmp_path, name, split) for split in ("dev", "train")}
+    for split, wanted in (("dev", ""), ("train", "train")):
+        task = tasks.load(name, wanted, data=tmp_path)
+        assert task.name == f"{name} {split}"
+        assert [(problem.split, problem.answer) for problem in task.problems] == [(split, "A")]
+        found = hashlib.sha256(paths[split].read_bytes()).hexdigest()
+        assert task.files == tasks.files(name, wanted, data=tmp_path) == {f"{name}/{paths[split].name}": found}
+
+
+def test_a_sum_names_the_file_by_its_place_in_the_set_s_folder(tmp_path: Path) -> None:
+    data = tmp_path / "quarel"  # a folder of the set's name above the set's own
+    place = data / "quarel" / "default" / "validation" / "0000.parquet"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"columns")
+    assert tasks.files("quarel", data=data) == {"quarel/default/validation/0000.parquet": hashlib.sha256(b"columns").hexdigest()}
+
+
+@pytest.mark.parametrize("name", choices.names())
+def test_a_choice_set_has_no_worked_solutions_and_the_error_says_who_can_write_some(name: str, tmp_path: Path) -> None:
+    choice_file(tmp_path, name, "train")
+    with pytest.raises(DataError, match="no worked solutions") as caught:
+        tasks.worked(name, "train", data=tmp_path)
+    assert f"socratic annotate {name}" in caught.value.hint
+
+
+def test_a_table_s_cell_asks_what_is_evaluated_on_and_no_file_of_one_s_own(tmp_path: Path) -> None:
+    choice_file(tmp_path, "quarel", "dev")
+    cell = Cell(method="cot", benchmark="quarel", split="dev", train={})
+    order = Order(tmp_path, "scratch-6m", tmp_path / "run", data=tmp_path)
+    task, asked = tasks.load("quarel", data=tmp_path), asked_of(cell, order)
+    assert (tuple(asked.problems), asked.labels, asked.files) == (task.problems, task.labels, task.files)
+    assert asked_of(cell, replace(order, limit=0)).problems == ()
+    own = tmp_path / "mine.jsonl"
+    own.write_text('{"question": "1 and 1?", "answer": 2}\n')
+    for benchmark, split in ((str(own), "dev"), ("quarel", "validation")):
+        with pytest.raises(DataError, match="known"):
+            asked_of(cell.model_copy(update={"benchmark": benchmark, "split": split}), order)
 
 
 def test_an_empty_file_and_none_at_all_are_refused(tmp_path: Path) -> None:

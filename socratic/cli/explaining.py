@@ -45,12 +45,13 @@ def contrast(
     from socratic import contrast as contrasting
     from socratic import evaluate as evaluation
     from socratic import tasks
+    from socratic.folders import fingerprint
     from socratic.orchestrator import Orchestrator
 
     split = tasks.split_of(problems, split)
     copies = contrasting.copy(tasks.worked(problems, split, data=data), draws=draws, seed=seed, limit=limit)
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
-    files = tasks.files(problems, split, data=data)
+    files, students = tasks.files(problems, split, data=data), fingerprint(model)
     place, decoding = out / f"{problems}-{split}", Decoding(seed=seed, calculator=not no_calculator)
     with display.tally(len(copies.together)) as add:
         found = contrasting.contrast(
@@ -61,7 +62,7 @@ def contrast(
             calculator=decoding.calculator,
             predictions=Path(f"{place}.jsonl"),
             seed=seed,
-            record=evaluation.record_of(orchestrator, copies.together, seed=seed, data=files),
+            record=evaluation.record_of(orchestrator, copies.together, seed=seed, data=files, students=students),
             progress=add,
         )
     keep(found, Path(f"{place}.json"))

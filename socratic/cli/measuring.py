@@ -107,8 +107,10 @@ def _stem(name: str) -> str:
 def evaluated(orchestrator: Orchestrator, task: Task, samples: int, decoding: Decoding, predictions: Path) -> Report:
     """Evaluate behind a bar; a run that was stopped goes on."""
     from socratic import evaluate as evaluation
+    from socratic.folders import fingerprint
 
-    record = evaluation.record_of(orchestrator, task.problems, seed=decoding.seed, data=task.files)
+    students = fingerprint(orchestrator.name)
+    record = evaluation.record_of(orchestrator, task.problems, seed=decoding.seed, data=task.files, students=students)
     with display.tally(len(task.problems)) as add:
         return evaluation.evaluate(
             partial(orchestrator.vote_each, samples=samples, decoding=decoding),
@@ -120,7 +122,7 @@ def evaluated(orchestrator: Orchestrator, task: Task, samples: int, decoding: De
             samples=samples,
             labels=task.labels,
             record=record,
-            resumable=evaluation.Resumable.of(orchestrator, record, samples=samples, decoding=decoding),
+            resumable=evaluation.Resumable.of(record, samples=samples, decoding=decoding),
             progress=add,
         )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from socratic import display
 from socratic.errors import DataError, UsageError
+from socratic.whole import write_json
 
 if TYPE_CHECKING:  # they load sympy, which `--help` need not
     from _typeshed import DataclassInstance
@@ -29,7 +30,7 @@ def json_line(row: Mapping[str, object]) -> str:
 
 def keep(found: DataclassInstance, path: Path) -> None:
     """Write what was found as a file of JSON."""
-    path.write_text(json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, asdict(found))
 
 
 def say_broken(task: Task) -> None:

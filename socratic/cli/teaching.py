@@ -188,6 +188,7 @@ def annotate(
     )
     work = orders.Work.of(task.first(limit).problems, order)
     terms = orders.Terms(Limits(max_usd, max_tokens), load_prices(prices), batch)
+    orders.refuse_test(work.problems)
     if dry_run:
         print(orders.plan(work, index(out / annotating.LEDGER), terms))
         return
@@ -201,7 +202,7 @@ def annotate(
             ask = batches.calls(asked, out / "batches", poll=poll, progress=progress)
         else:
             ask = annotating.calls(asked, concurrency=concurrency, progress=progress)
-        summary, state = annotating.run(work, out, Path(problems).name, terms, ask)
+        summary, state = annotating.run(work, out, Path(task.name).name, terms, ask)
     print(summary)
     display.stderr.print(f"traces, rejects and ledger: {out}")
     if state.stop:

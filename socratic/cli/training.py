@@ -18,6 +18,7 @@ from socratic.cli.options import Batch, Data, Engine, EngineName, Experiment, ne
 from socratic.cli.summary import say_unchecked
 from socratic.errors import UsageError
 from socratic.schema import Training
+from socratic.whole import write_text
 
 verbs = typer.Typer()
 
@@ -70,7 +71,7 @@ def average(
 
 @verbs.command(epilog="Example: socratic reproduce gsm8k --base gpt2 --seeds 0,1,2 --engine torch")
 def reproduce(
-    table: Annotated[str, typer.Argument(help="gsm8k, svamp, strategyqa, smoke, or a folder of cells.")],
+    table: Annotated[str, typer.Argument(help="gsm8k, svamp, strategyqa, scotd, smoke, or a folder of cells.")],
     base: Annotated[str, typer.Option(help="What students start as: a folder, 'default', gpt2, scratch-6m, …")] = "default",
     out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/reproduce/<table>-<base>.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Score on the first N problems only.")] = None,
@@ -97,7 +98,7 @@ def reproduce(
         data=data,
     )
     with needing_extra("this"):
-        print(running.reproduce(order, say=lambda line: display.stderr.print(line, markup=False)))
+        print(running.reproduce(order, say=display.stderr.print))
     display.stderr.print(f"table.md, table.json, table.png and all predictions: {order.out}")
 
 
@@ -135,5 +136,5 @@ def rounds(
     for one in looping.run(chosen, out, hands, data=data):
         done.append(one)
         display.stderr.print(f"round {one.number}: {one.correct} of {one.n} right; {one.student}")
-    (out / "table.md").write_text(looping.table(done) + "\n", encoding="utf-8")
+    write_text(out / "table.md", looping.table(done))
     print(looping.table(done))
