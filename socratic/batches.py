@@ -149,7 +149,8 @@ class _Desk:
             affordable.append(job)
         if jobs and not affordable:
             self.state.stop = BudgetUsed()
-        rung, first = self.teacher.rungs[0], 1 + len(slips(self.folder))
+        rung = self.teacher.rungs[0]
+        first = 1 + max((int(slip.path.stem) for slip in slips(self.folder)), default=0)  # some may have been taken away
         parts = [affordable[start : start + MAX_REQUESTS] for start in range(0, len(affordable), MAX_REQUESTS)]
         return [self._slip(self.folder / f"{number:04}.json", part, rung) for number, part in enumerate(parts, first)]
 

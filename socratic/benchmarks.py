@@ -407,5 +407,5 @@ def _own_answer(given: object) -> str | None:
     if isinstance(given, bool):
         return "yes" if given else "no"
     if isinstance(given, float):
-        given = f"{given:.12g}"  # 0.1 + 0.2 as people mean it
+        given = f"{given:.15g}"  # 0.1 + 0.2 as people mean it
     return gold_number(given) if isinstance(given, str) and "####" in given else normal_answer(str(given))

@@ -16,7 +16,7 @@ from typing import Any
 from socratic.errors import DataError
 from socratic.evaluate import Graded
 from socratic.schema import BrokenLine, Trace, read_jsonl
-from socratic.statistics import LEVEL, Paired, bootstrap, mcnemar, smallest_difference, wilson
+from socratic.statistics import LEVEL, Paired, bootstrap, mcnemar, p_text, smallest_difference, wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,10 @@ class Comparison:
     def verdict(self) -> str:
         """One plain sentence; the test decides, as the interval is too narrow where flips are few."""
         if self.p >= LEVEL:
-            return f"no difference that n = {self.table.n:,} could show, {self._p}"
+            return f"no difference that n = {self.table.n:,} could show, {p_text(self.p)}"
         bounds = (self.low, self.high) if self.difference > 0 else (-self.high, -self.low)
         better, low, high = "B" if self.difference > 0 else "A", *(100 * bound for bound in bounds)
-        return f"{better} is better: {100 * abs(self.difference):+.1f} points ({low:.1f} to {high:.1f}), {self._p}"
-
-    @property
-    def _p(self) -> str:
-        return f"p = {self.p:.3f}" if self.p >= 0.001 else "p < 0.001"
+        return f"{better} is better: {100 * abs(self.difference):+.1f} points ({low:.1f} to {high:.1f}), {p_text(self.p)}"
 
     @property
     def _smallest(self) -> str:
@@ -92,7 +88,7 @@ class Comparison:
             f"B {self.b}",
             f"{t.n:,} problems: both right {t.both:,}, only A {t.only_a:,}, only B {t.only_b:,}, neither {t.neither:,}",
             f"B - A: {100 * self.difference:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}, paired bootstrap{narrow})",
-            f"McNemar, exact: {self._p}",
+            f"McNemar, exact: {p_text(self.p)}",
             f"smallest difference that could have been seen: {self._smallest}",
             self.verdict,
         ]

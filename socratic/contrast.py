@@ -19,7 +19,7 @@ from socratic.errors import DataError
 from socratic.evaluate import Reasoner, predict, read_graded
 from socratic.resample import Plan, align
 from socratic.schema import Problem, RunRecord, Share, Trace
-from socratic.statistics import LEVEL, Paired, bootstrap, mcnemar, wilson
+from socratic.statistics import LEVEL, Paired, bootstrap, mcnemar, p_text, wilson
 
 ATTEMPTS: Final = 4  # for each copy: some problems have few numbers that suit
 FEW: Final = "too few different numbers that suit"
@@ -112,7 +112,7 @@ class Contrast:
     def verdict(self) -> str:
         """One plain sentence, by the first draw: more draws would be more tries at the same test."""
         first = self.draws[0]
-        p = f"p = {first.p:.3f}" if first.p >= 0.001 else "p < 0.001"
+        p = p_text(first.p)
         if first.p >= LEVEL:
             return f"no difference between originals and copies that n = {self.n:,} could show, {p}"
         harder = "harder" if first.difference < 0 else "easier"
@@ -124,7 +124,7 @@ class Contrast:
         lines = [f"{self.dataset}, {calculator} calculator: {self.n:,} problems that can have other numbers without doubt"]
         lines += [f"originals  {_figures(self.originals, self.n)}"]
         for number, draw in enumerate(self.draws, 1):
-            only = f"only original {draw.table.only_a:,}, only copy {draw.table.only_b:,}, p = {draw.p:.3f}"
+            only = f"only original {draw.table.only_a:,}, only copy {draw.table.only_b:,}, {p_text(draw.p)}"
             lines += [f"draw {number:<6}{_figures(draw.accuracy, self.n)}  {100 * draw.difference:+5.1f} points; {only}"]
         lines += [f"every time {_figures(self.always, self.n)}  {100 * self.kept:.1f} % of those whose original is right"]
         return "\n".join([*lines, f"left out: {self._left_out}", self.verdict])

@@ -10,9 +10,10 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 
 from socratic import benchmarks, curriculum, filters
@@ -83,6 +84,27 @@ def training_mix(settings: TrainConfig, style: Style, training: Training, *, dat
             _balance(mix, start, source)
     _put_in_order(mix, settings)
     return mix
+
+
+def files(sources: Iterable[DataSource], data: Path | None) -> dict[str, str]:
+    """The sha256 of what sources are read from. Raises DataError for a file that is missing, or not the published one."""
+    found = dict[str, str]()
+    for source in sources:
+        if source.curriculum:
+            found["curriculum"] = curriculum.sha256()
+        elif source.benchmark:
+            found |= benchmarks.checksums(source.benchmark, "train", data=data)
+        elif source.traces:
+            found[str(source.traces)] = _sum(source.traces)
+    return found
+
+
+def _sum(path: Path) -> str:
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        hint = "the experiment's first lines say what makes it"
+        raise DataError(f"no traces at {path} ({error.strerror})", hint=hint) from error
 
 
 def _balance(mix: Mix, start: int, source: DataSource) -> None:

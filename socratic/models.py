@@ -148,7 +148,9 @@ def _read(kind: Any, folder: Path, name: str, **options: Any) -> PreTrainedModel
 def _read_small(folder: Path, name: str) -> PreTrainedModel:
     """A model in fp32 from weights in eight bits. Raises ModelError."""
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(
+            AutoConfig.from_pretrained(folder, trust_remote_code=False), dtype=torch.float32
+        )
         weights = {key: torch.from_numpy(array) for key, array in dequantize(load_file(folder / SMALL_WEIGHTS)).items()}
         report = model.load_state_dict(weights, strict=False)
     except Exception as error:  # the libraries raise many kinds
@@ -161,8 +163,11 @@ def _read_small(folder: Path, name: str) -> PreTrainedModel:
 
 def shrink(student: Path, out: Path) -> None:
     """Copy a student's folder with its weights in eight bits, for which no CTranslate2 form is made. Raises ModelError."""
+    read_student(student)  # says what is missing
     if not (student / WEIGHTS).is_file():
         raise ModelError(f"no {WEIGHTS} in {student}", hint="give a student's folder that `socratic train` wrote")
+    if out.resolve() == student.resolve():
+        raise ModelError(f"{out} is the student itself", hint="give --out another folder")
     out.mkdir(parents=True, exist_ok=True)
     for name in NEEDED:
         shutil.copy(student / name, out)
@@ -236,9 +241,9 @@ def locate(name: str) -> Path:
     """The folder of a model: a local one as it is, a Hub name fetched or from the cache. Raises ModelError."""
     if name in CARRIED:
         return _carried(name)
-    if name.startswith("scratch-"):
-        raise ModelError(f"no size '{name}'", hint=f"known: {', '.join(SCRATCH)}")
     folder = Path(name).expanduser()
+    if name.startswith("scratch-") and not folder.is_dir():
+        raise ModelError(f"no size '{name}'", hint=f"known: {', '.join(SCRATCH)}")
     if not folder.is_dir():
         if not HUB_NAME.fullmatch(name):
             raise ModelError(f"no model folder at {name}", hint=HUB_HINT)

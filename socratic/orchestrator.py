@@ -164,17 +164,17 @@ def _mixed(*parts: int | str) -> int:
 def as_problem(question: str | Problem) -> Problem:
     """A question as a problem. Raises UsageError for one that is empty, too long, or holds control characters."""
     problem = question if isinstance(question, Problem) else Problem("question", question.strip())
-    text = problem.question
+    text, of = problem.question, "" if isinstance(question, str) else f" of '{problem.id}'"
     if not text.strip():
-        raise UsageError("the question is empty", hint='give a word problem, e.g. "Tom has 3 bags of 12 apples. How many?"')
+        raise UsageError(f"the question{of} is empty", hint='give a word problem, e.g. "Tom has 3 bags of 12 apples. How many?"')
     if len(text) > MAX_QUESTION:
         raise UsageError(
-            f"the question has {len(text):,} characters, at most {MAX_QUESTION:,} are read",
+            f"the question{of} has {len(text):,} characters, at most {MAX_QUESTION:,} are read",
             hint="give one word problem at a time",
         )
     odd = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\r"), None)
     if odd:
-        raise UsageError(f"the question holds the control character U+{ord(odd):04X}", hint="give plain text")
+        raise UsageError(f"the question{of} holds the control character U+{ord(odd):04X}", hint="give plain text")
     return problem
 
 

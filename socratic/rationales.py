@@ -230,8 +230,8 @@ def _without_closing(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without control characters, our own marks and artefacts; line breaks stay."""
-    printable = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+    """Without control and format characters, our own marks and artefacts; line breaks stay."""
+    printable = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
     unmarked = _MARK.sub("", printable)
     heading = _HEADING.match(unmarked)
     body = unmarked[heading.end() :] if heading else unmarked

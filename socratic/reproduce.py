@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from socratic import methods, provenance
+from socratic import methods, mix, provenance
 from socratic.cells import Asked, Order, Sets, Task, asked_of, gold_of, tasks_of
 from socratic.config import TrainConfig
 from socratic.errors import ConfigError, RunError, SocraticError
@@ -81,7 +81,7 @@ def _claim(order: Order, tasks: Sequence[Task], sets: Sets) -> None:
     """Refuse a folder that another configuration has written; else write down this one. New cells and seeds may join."""
     path = order.out / "run.json"
     common = {"base": order.base, "limit": order.limit, **{name: asked.sha256 for name, asked in sets.items()}}
-    settings = {**common, **{f"cell {task.name}": _record(task) for task in tasks}}
+    settings = {**common, **{f"cell {task.name}": _record(task, order.data) for task in tasks}}
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if other := [name for name, value in settings.items() if kept.get(name, value) != value]:
         hint = "give another --out, or delete the folder"
@@ -89,11 +89,17 @@ def _claim(order: Order, tasks: Sequence[Task], sets: Sets) -> None:
     write_json(path, {**kept, **settings})
 
 
-def _record(task: Task) -> dict[str, Any]:
-    """All that a cell's figures hang on but the seed."""
+def _record(task: Task, data: Path | None) -> dict[str, Any]:
+    """All that a cell's figures hang on but the seed. Raises DataError where a file to learn from is missing or a changed one."""
     cell = task.cell.model_dump(mode="json", exclude={"published", "train"})
     students = {s.training.value: s.settings.model_dump(mode="json", exclude={"seed"}) for s in task.students}
-    return {**cell, "students": students, "weights": {s.settings.model: _weights(s.settings.model) for s in task.students}}
+    learned = mix.files([source for student in task.students for source in student.settings.data], data)
+    return {
+        **cell,
+        "students": students,
+        "files": learned,
+        "weights": {s.settings.model: _weights(s.settings.model) for s in task.students},
+    }
 
 
 def _weights(model: str) -> str:

@@ -69,6 +69,11 @@ def mcnemar(table: Paired) -> float:
     return min(1.0, 2 * float(_special().bdtr(min(table.only_a, table.only_b), table.flipped, 0.5)))
 
 
+def p_text(p: float) -> str:
+    """A p value for people."""
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
 def bootstrap(table: Paired, seed: int) -> tuple[float, float]:
     """95 % percentile interval of the difference when the problems are drawn anew, each with both its answers.
 

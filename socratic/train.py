@@ -25,7 +25,7 @@ from socratic.config import TrainConfig
 from socratic.dataset import Packed, examples, pack, written_by
 from socratic.errors import ConfigError
 from socratic.fit import fit
-from socratic.mix import Mix, training_mix
+from socratic.mix import Mix, files, training_mix
 from socratic.schema import Trace, Training
 from socratic.transcript import DONE, GUIDED, Guidance, Mark, Numbers, Style, lesson, taught
 from socratic.vocabulary import Vocabulary
@@ -61,7 +61,7 @@ def _style(settings: TrainConfig, training: Training) -> Style:
         raise ConfigError("an answer-only student cannot learn answers from a text whose digits are masked", hint=hint)
     if training is Training.PLANNER and style.guidance is Guidance.NONE:
         raise ConfigError("a planner needs something to plan", hint="guidance: steps, operators or equations")
-    if training in (Training.ANSWER, Training.COT) and settings.guidance != "none":
+    if training in (Training.ANSWER, Training.COT, Training.BASE) and settings.guidance != "none":
         raise ConfigError(f"nothing guides '{training.value}' students, found guidance: {settings.guidance}", hint="leave it out")
     return style
 
@@ -104,12 +104,13 @@ def _prepared(settings: TrainConfig, style: Style, training: Training, run: Path
     rows = run / "rows.npz"
     if rows.exists():
         return Vocabulary.load(run), Packed.load(rows)
+    sums = files(settings.data, data)
     mix = training_mix(settings, style, training, data=data)
     vocabulary = _vocabulary(settings, mix, style, training)
     packed = pack(examples(mix.traces, vocabulary, style, training), length=settings.length, pad=vocabulary.ids[DONE])
     vocabulary.save(run)
     _write_sample(mix.traces, style, training, run)
-    _write_counts(packed, mix, run)
+    _write_counts(packed, mix, sums, run)
     packed.save(rows)
     return vocabulary, packed
 
@@ -140,8 +141,9 @@ def _write_sample(traces: list[Trace], style: Style, training: Training, run: Pa
     (run / "sample.md").write_text("".join(lines), encoding="utf-8")
 
 
-def _write_counts(packed: Packed, mix: Mix, run: Path) -> None:
+def _write_counts(packed: Packed, mix: Mix, sums: dict[str, str], run: Path) -> None:
     counts = {
+        "files": sums,
         "rows": len(packed),
         "tokens": int(packed.ids.size),
         "supervised_tokens": packed.supervised,

@@ -95,7 +95,7 @@ class ResponseFormat(Lenient):
     @model_validator(mode="after")
     def _can_be_given(self) -> ResponseFormat:
         needed = self.json_schema.wanted.get("required", [])
-        if not isinstance(needed, list) or not all(key in KEYS for key in needed):
+        if not isinstance(needed, list) or not all(isinstance(key, str) and key in KEYS for key in needed):
             raise ValueError('this model writes {"steps": [{"question", "solution"}], "answer"}, and the schema requires more')
         return self
 

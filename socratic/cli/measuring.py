@@ -85,7 +85,7 @@ def evaluate(
     require_confidence(orchestrator, samples, {"--min-confidence": min_confidence, "--plot": plot})
     say_calibration(orchestrator, samples)
     for name, calculator in _ways(samples).items():
-        place = out / f"{_stem(problems)}-{name}"
+        place = out / f"{_stem(problems)}{f'-{split}' if split else ''}-{name}"
         report = evaluated(orchestrator, task, samples, Decoding(seed=seed, calculator=calculator), Path(f"{place}.jsonl"))
         keep(report, Path(f"{place}.json"))
         _print_report(report, as_json)

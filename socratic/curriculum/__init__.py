@@ -30,6 +30,7 @@ from socratic.curriculum.family import (
     load_families,
     packaged_files,
     parse_family,
+    sha256,
     some,
 )
 from socratic.curriculum.stories import draw_many, draw_story
@@ -49,5 +50,6 @@ __all__ = [
     "load_families",
     "packaged_files",
     "parse_family",
+    "sha256",
     "some",
 ]

@@ -128,6 +128,14 @@ def packaged_files() -> list[Path]:
     return sorted(PACKAGED.glob("*.jsonl"))
 
 
+def sha256() -> str:
+    """Of all families and continuations of the package: other ones draw other problems."""
+    found = hashlib.sha256()
+    for path in (*packaged_files(), *sorted(CONTINUATIONS.glob("*.jsonl"))):
+        found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()
+
+
 def read_lines(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, Any] | BrokenLine]]:
     """("file:line", object) for each line of each file that is not empty."""
     for path in paths:

@@ -23,7 +23,7 @@ class TorchEngine:
     def __init__(self, folder: Path) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.vocabulary = Vocabulary.load(folder)
-        self.model = models.pretrained(str(folder), vocabulary=self.vocabulary).to(self.device).eval()
+        self.model = models.pretrained(str(folder.resolve()), vocabulary=self.vocabulary).to(self.device).eval()
         self.context = int(self.model.config.max_position_embeddings)
 
     def complete(
