@@ -186,7 +186,7 @@ def require_scipy() -> Any:
     try:
         return import_module("scipy.optimize")
     except ModuleNotFoundError as error:
-        raise UsageError(f"calibration needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
+        raise UsageError(f"calibration needs {error.name}", hint="in the checkout: pip install '.[train]'") from error
 
 
 def save(path: Path, fitted: Fitted, data: Sequence[str]) -> None:

@@ -161,8 +161,8 @@ class Confidence:
         return next(words for least, words in WORDS if self.probability >= least)
 
     def __str__(self) -> str:
-        """For people: `likely (81 %)`."""
-        return f"{self.words} ({100 * self.probability:.0f} %)"
+        """For people: `likely (81 %)`. Rounded down, so that nothing shows 40 % that `--min-confidence 0.4` withholds."""
+        return f"{self.words} ({math.floor(100 * self.probability + 1e-9)} %)"
 
 
 WORDS: Final = ((0.9, "almost sure"), (0.7, "likely"), (0.5, "rather likely"), (0.25, "doubtful"), (0.0, "unlikely"))

@@ -144,7 +144,7 @@ def require_plotting(path: Path) -> None:
     try:
         from matplotlib.backend_bases import FigureCanvasBase
     except ModuleNotFoundError as error:
-        raise UsageError(f"a plot needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
+        raise UsageError(f"a plot needs {error.name}", hint="in the checkout: pip install '.[train]'") from error
     kinds = sorted(FigureCanvasBase.filetypes)
     if path.suffix.removeprefix(".").lower() not in kinds:
         raise UsageError(f"'{path}' names no kind of picture", hint=f"end it in one of .{', .'.join(kinds)}")

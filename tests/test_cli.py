@@ -158,7 +158,7 @@ def test_a_corpus_is_written_summed_up_and_leaks_are_named(tmp_path: Path) -> No
 def test_samples_vote_and_a_seed_repeats_them() -> None:
     one, same = (run("solve", QUESTION, "--samples", "5", "--seed", "3", "--json") for _ in range(2))
     assert one.returncode == 0 and one.stdout == same.stdout
-    assert "of 5 sampled traces agree" in one.stderr
+    assert "of 5 traces agree" in one.stderr
 
 
 def test_solve_loads_neither_torch_nor_transformers() -> None:
@@ -207,7 +207,7 @@ def test_an_unsure_vote_has_no_answer_and_an_exit_code_of_its_own(student: Path)
     asked = ("solve", QUESTION, "--model", str(student), "--samples", "3", "--max-steps", "2", "--json")
     sure, unsure = run(*asked), run(*asked, "--min-confidence", "1")
     row, withheld = json.loads(sure.stdout), json.loads(unsure.stdout)
-    assert sure.returncode == 0 and "not calibrated for votes" in sure.stderr and "of 3 sampled traces agree" in sure.stderr
+    assert sure.returncode == 0 and "not calibrated for votes" in sure.stderr and "of 3 traces agree" in sure.stderr
     assert {"confidence", "calibrated", "agreeing", "samples", "features"} <= set(row) and not row["calibrated"]
     assert row["confidence"] < 1, "random weights do not agree with themselves"
     assert (unsure.returncode, withheld["answer"], withheld["ended"]) == (3, None, "unsure")

@@ -381,7 +381,7 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
 
 
 TAUGHT = [
-    {"id": "cats", "question": CATS, "answer": "24"},
+    {"id": "bags", "question": "Tom has 3 bags of 12 apples. How many apples does he have?", "answer": "36"},
     {"id": "pens", "question": "Ann has 5 boxes of 8 pens. How many pens does she have?", "answer": "41"},  # wrong gold
 ]
 
@@ -408,11 +408,11 @@ def test_a_pair_teaches_over_http_and_what_is_in_the_ledger_needs_no_server(tmp_
         summary = annotated(url, tmp_path)
     paid = (tmp_path / "run" / "ledger.jsonl").read_bytes()
     rows = [json.loads(line) for line in paid.splitlines()]
-    assert sorted((row["problem"], row["sample"]) for row in rows) == [("cats", 0), ("cats", 1), ("pens", 0), ("pens", 1)]
+    assert sorted((row["problem"], row["sample"]) for row in rows) == [("bags", 0), ("bags", 1), ("pens", 0), ("pens", 1)]
     assert len({row["key"] for row in rows}) == summary["calls"] == 4
     assert summary["accepted"] + sum(summary["rejected"].values()) == summary["asked"] == 4 and not summary["missing"]
     traces = [Trace.from_dict(row) for _, row in read_jsonl(tmp_path / "run" / "traces.jsonl") if isinstance(row, dict)]
-    assert len(traces) == summary["accepted"] and {trace.problem.id for trace in traces} == {"cats"}
+    assert len(traces) == summary["accepted"] and {trace.problem.id for trace in traces} == {"bags"}
     assert {step.badge for trace in traces for step in trace.steps} == {Badge.VERIFIED}
     again = annotated(url, tmp_path)  # nobody listens there any more
     assert (again["calls"], again["troubles"], again["accepted"]) == (0, {}, summary["accepted"])
@@ -423,4 +423,4 @@ def test_a_missing_extra_is_named_with_the_line_that_installs_it(tmp_path: Path)
     (tmp_path / "fastapi.py").write_text("raise ModuleNotFoundError(\"No module named 'fastapi'\", name='fastapi')\n")
     code = "import sys; sys.path.insert(0, sys.argv.pop()); from socratic.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code, "serve", str(tmp_path)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "pip install 'socratic-cot[serve]'" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "pip install '.[serve]'" in done.stderr and "Traceback" not in done.stderr

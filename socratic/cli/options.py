@@ -46,4 +46,4 @@ def needing_extra(what: str, extra: str = "train") -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise UsageError(f"{what} needs {error.name}", hint=f"pip install 'socratic-cot[{extra}]'") from error
+        raise UsageError(f"{what} needs {error.name}", hint=f"in the checkout: pip install '.[{extra}]'") from error

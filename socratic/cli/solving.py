@@ -111,5 +111,5 @@ def _solve_one(orchestrator: Orchestrator, question: str, options: Voting) -> bo
 
 def _beside(vote: Vote) -> str:
     if vote.samples > 1:
-        return f"; {vote.agreeing} of {vote.samples} sampled traces agree"
+        return f"; {vote.agreeing} of {vote.samples} traces agree"
     return "; a vote is right more often: --samples 9" if vote.confidence.probability < DOUBTFUL else ""
