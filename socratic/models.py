@@ -163,9 +163,9 @@ def _read_small(folder: Path, name: str) -> PreTrainedModel:
 
 def shrink(student: Path, out: Path) -> None:
     """Copy a student's folder with its weights in eight bits, for which no CTranslate2 form is made. Raises ModelError."""
-    read_student(student)  # says what is missing
     if not (student / WEIGHTS).is_file():
         raise ModelError(f"no {WEIGHTS} in {student}", hint="give a student's folder that `socratic train` wrote")
+    read_student(student)  # says what else is missing
     if out.resolve() == student.resolve():
         raise ModelError(f"{out} is the student itself", hint="give --out another folder")
     out.mkdir(parents=True, exist_ok=True)

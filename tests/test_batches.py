@@ -125,6 +125,22 @@ def test_calls_that_fail_in_a_batch_are_counted_and_asked_by_the_next_run(order:
         assert summary.accepted == 12 and len(server.asked) == 16
 
 
+def test_a_slip_that_was_taken_away_leaves_its_number_free_and_no_other_is_overwritten(order: Order, tmp_path: Path) -> None:
+    def first_slip_and_the_others() -> tuple[Path, dict[Path, bytes]]:
+        first, *others = (slip.path for slip in slips(tmp_path / "run" / "batches"))
+        return first, {path: path.read_bytes() for path in others}
+
+    with serving(lambda body: complaint(500, "oops")) as server:
+        for _ in range(3):
+            batched(server, tmp_path / "run", order)
+        first, others = first_slip_and_the_others()
+        first.unlink()
+        batched(server, tmp_path / "run", order)
+    assert (
+        len(others) == 2 and others.items() <= {path: path.read_bytes() for path in (tmp_path / "run").rglob("0*.json")}.items()
+    )
+
+
 def test_what_cannot_be_read_is_not_asked_again_in_a_batch(order: Order, tmp_path: Path) -> None:
     with serving(lambda body: completion("hm")) as server:
         summary, _ = batched(server, tmp_path / "run", order)

@@ -14,7 +14,7 @@ from socratic.config import DataSource, TrainConfig
 from socratic.curriculum import Family
 from socratic.errors import DataError
 from socratic.leakage import Likeness
-from socratic.mix import Mix, Refused, trainable, training_mix
+from socratic.mix import Mix, Refused, files, trainable, training_mix
 from socratic.schema import Ended, Problem, Source, Step, Trace, Training, write_jsonl
 from socratic.transcript import Solutions, Style
 
@@ -32,6 +32,17 @@ def mixed(*sources: DataSource, training: Training = Training.UNIFIED, data: Pat
 def stored(traces: Iterable[Trace], path: Path) -> DataSource:
     write_jsonl(path, (trace.to_dict() for trace in traces))
     return DataSource(traces=path)
+
+
+def test_what_is_learned_from_is_told_by_its_sums(traces: list[Trace], tmp_path: Path) -> None:
+    drawn, one, other = DataSource(curriculum=1), stored(traces[:1], tmp_path / "a.jsonl"), stored(traces, tmp_path / "b.jsonl")
+    sums = files([drawn, one, other], None)
+    assert sums.keys() == {"curriculum", str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl")}
+    assert len(set(sums.values())) == 3
+    stored(traces, tmp_path / "a.jsonl")
+    assert files([one], None)[str(one.traces)] == sums[str(other.traces)]
+    with pytest.raises(DataError, match="no traces at"):
+        files([DataSource(traces=tmp_path / "none.jsonl")], None)
 
 
 # What can be learned

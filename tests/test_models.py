@@ -451,7 +451,21 @@ def test_an_average_replaces_what_lies_in_its_folder_be_it_one_of_its_students(
 def test_shrinking_what_is_no_student_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model.safetensors"):
         models.shrink(tmp_path, tmp_path / "small")
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"lacks .*config.json"):
+        models.shrink(tmp_path, tmp_path / "small")
     assert not (tmp_path / "small").exists()
+
+
+def test_a_student_cannot_be_shrunk_into_itself(llama_student: Path) -> None:
+    with pytest.raises(ModelError, match="is the student itself"):
+        models.shrink(llama_student, llama_student / ".." / llama_student.name)
+
+
+def test_a_folder_is_a_folder_whatever_it_is_called(llama_student: Path, tmp_path: Path) -> None:
+    named = tmp_path / "scratch-60m"
+    named.symlink_to(llama_student)
+    assert models.locate(str(named)) == named
 
 
 def test_installed_decoder_reads_its_own_words(no_network: None) -> None:

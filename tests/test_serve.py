@@ -169,8 +169,9 @@ def test_json_content_is_what_a_teacher_is_asked_for(
     assert len(content["steps"]) == steps
 
 
-def test_a_schema_that_cannot_be_filled_is_refused(client: Any) -> None:
-    schema = {"name": "s", "schema": {"required": ["steps", "difficulty"]}}
+@pytest.mark.parametrize("required", [["steps", "difficulty"], [["steps"]], "steps"])
+def test_a_schema_that_cannot_be_filled_is_refused(client: Any, required: object) -> None:
+    schema = {"name": "s", "schema": {"required": required}}
     with pytest.raises(openai.BadRequestError, match="steps"):
         chat(client, response_format={"type": "json_schema", "json_schema": schema})
 

@@ -229,6 +229,7 @@ def test_one_guided_configuration_serves_a_pair_and_its_planner(settings: Callab
         (Training.ANSWER, {}, "masked"),
         (Training.ANSWER, {"style": {"numbers": "digits"}, "guidance": "steps"}, "nothing guides"),
         (Training.COT, {"guidance": "steps"}, "nothing guides"),
+        (Training.BASE, {"guidance": "steps"}, "nothing guides"),
         (Training.PLANNER, {}, "something to plan"),
     ],
 )
