@@ -262,9 +262,12 @@ _ONES = (
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS = {word: i for i, word in enumerate(_ONES.split(), 1)} | {word: 10 * i for i, word in enumerate(_TENS.split(), 2)}
 _SMALL = "|".join(sorted(_WORDS, key=len, reverse=True))
+_COMPOUND = "(?:{0})(?:-(?:{1})|[ ](?:{1})(?!-))".format(
+    _TENS.replace(" ", "|"), "|".join(_ONES.split()[:9])
+)  # "fifty two-dollar bills"
 _NUMBER = re.compile(
     r"(?P<digits>(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|st\b|nd\b|rd\b|th\b)|(?<![\w.])\.\d+)"
-    rf"|\b(?P<words>(?:{_SMALL})(?:[- ](?:{_SMALL}))?(?: (?:hundred|thousand))?)\b",
+    rf"|\b(?P<words>(?:{_COMPOUND}|{_SMALL})(?: (?:hundred|thousand))?)\b",
     re.IGNORECASE | re.ASCII,
 )
 _PERCENT = re.compile(r" ?%| percent", re.IGNORECASE)
@@ -286,18 +289,15 @@ def _numbers_at(match: re.Match[str]) -> Iterator[Number]:
             yield Number(match[0], number_value(match[0]), match.start(), match.end(), percent)
         return
     value = _words_value(match[0].lower())
-    if value and value != 1:
+    if value != 1:
         yield Number(match[0], Rational(value), match.start(), match.end())
 
 
 def _words_value(words: str) -> int:
-    """25 for "twenty-five", 300 for "three hundred", 0 for what is no number ("ten five")."""
+    """25 for "twenty-five", 300 for "three hundred"."""
     parts = re.split(r"[- ]", words)
     scale = {"hundred": 100, "thousand": 1000}.get(parts[-1], 1)
-    small = [_WORDS[part] for part in parts if part in _WORDS]
-    if len(small) == 2 and not (small[0] >= 20 and small[1] < 10):
-        return 0
-    return sum(small) * scale
+    return sum(_WORDS[part] for part in parts if part in _WORDS) * scale
 
 
 @dataclass(frozen=True, slots=True)

@@ -470,6 +470,8 @@ def found(text: str) -> list[str]:
     ("text", "numbers"),
     [
         ("She paid $1,200.50 for 3 bikes.", ["1,200.50", "3"]),
+        ("One twenty-dollar bill, two five-dollar bills, four two-liter bottles", ["twenty", "two", "five", "four", "two"]),
+        ("Fifty two-dollar tickets and fifty two coins, twenty-five of them old", ["Fifty", "two", "fifty two", "twenty-five"]),
         ("a .5 share", [".5"]),
         ("it costs $.50", [".50"]),
         ("20% of 20 percent", ["20", "20"]),

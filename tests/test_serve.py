@@ -391,13 +391,7 @@ def annotated(url: str, folder: Path) -> dict[str, Any]:
     """The summary of the verb `annotate`, two samples of each problem; no benchmark is at hand to guard."""
     write_jsonl(folder / "mine.jsonl", TAUGHT)
     line = [sys.executable, "-m", "socratic.cli", "annotate", folder / "mine.jsonl", "--out", folder / "run", "--data", folder]
-    asked = [
-        "--teacher",
-        "default",
-        "--base-url",
-        url,
-        *"--samples 2 --temperature 0.3 --seed 0 --retries 0 --timeout 600".split(),
-    ]
+    asked = f"--teacher default --base-url {url} --samples 2 --temperature 0.3 --seed 0 --retries 0 --timeout 600".split()
     done = subprocess.run([*line, *asked], capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     summary: dict[str, Any] = json.loads((folder / "run" / "run.json").read_text())["summary"]
