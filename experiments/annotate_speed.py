@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 SERVER: Final = Path(__file__).parent.parent / "tests" / "teacher_server.py"
 PACE: Final = 1.3  # times the ideal that a whole command may take
-FLAT: Final = 500  # bytes that memory may grow for each call: a key and a place, but no text; a line of the ledger is longer
+FLAT: Final = 1_000  # bytes that memory may grow for each call: its key and its share of the problem (0.4 KB), and no reply
 KIB: Final = 1 if sys.platform == "darwin" else 1024  # bytes in the unit of ru_maxrss
 
 
@@ -240,7 +240,9 @@ def arguments() -> argparse.Namespace:
     """From the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--problems", type=int, default=1000)
-    parser.add_argument("--fewer", type=int, default=250, help="problems of the run whose memory is compared")
+    parser.add_argument(
+        "--fewer", type=int, default=250, help="problems of the run whose memory is compared; below some hundreds it is noise"
+    )
     parser.add_argument("--samples", type=int, default=4, help="of each problem")
     parser.add_argument("--concurrency", type=int, default=32, help="calls at the same time")
     parser.add_argument("--delay", type=float, default=0.05, help="seconds that the server takes for a call")

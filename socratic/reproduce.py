@@ -2,8 +2,8 @@
 
 In: a folder of cells (YAML, one question each) with its recipes.yaml, a base, a run folder. Out: the `Table`; in the run folder
 table.md, table.json, table.png, each cell's score and predictions, and the students, which cells that need the same one
-share. A finished cell is not done again, a stopped run goes on, a run folder of another configuration is refused. Knows
-nothing of what a method does or how a student is trained.
+share (two that work in lockstep also as a pair). A finished cell is not done again, a stopped run goes on, a run folder of
+another configuration is refused. Knows nothing of what a method does or how a student is trained.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ def reproduce(order: Order, *, say: Callable[[str], None] = lambda line: None, m
         for seed in order.seeds:
             waiting = [task for task in tasks if task.seed == seed and not task.place(order.out).exists()]
             _train_all(waiting, order, say, makers)
+            for task in waiting:
+                _pair_up(task, order.out)
             for task, score in _score_all(waiting, sets, order, makers):
                 write_json(task.place(order.out), asdict(score))
                 _write(_table(order, tasks), order.out)
@@ -142,6 +144,17 @@ def _train_all(tasks: Sequence[Task], order: Order, say: Callable[[str], None], 
             makers.train(student.settings, student.training, run, order.data)
             write_json(run / TRAINED, {"seconds": _seconds(run, student.settings)})
         shutil.rmtree(run / "checkpoints", ignore_errors=True)
+
+
+def _pair_up(task: Task, out: Path) -> None:
+    """Links to a decomposer and a solver side by side, as `--model` takes a pair; guided ones need a guide, and are left out."""
+    runs = {student.training: out / "students" / student.name for student in task.students}
+    pair = out / "pairs" / f"{task.name}-seed{task.seed}"
+    if runs.keys() != {Training.DECOMPOSER, Training.SOLVER} or task.cell.guidance != Guidance.NONE or pair.exists():
+        return
+    pair.mkdir(parents=True)
+    for training, run in runs.items():
+        (pair / training.value).symlink_to(Path("../..") / run.relative_to(out) / "student")
 
 
 def _seconds(run: Path, settings: TrainConfig) -> float:

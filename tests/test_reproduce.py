@@ -57,6 +57,7 @@ class Fakes:
             raise self.failure
         self.trained.append((training, settings))
         (run / "checkpoints").mkdir(parents=True)
+        (run / "student").mkdir()
         (run / "provenance.json").write_text(json.dumps({"device": "an abacus"}))
         rows = ({"step": 5, "tokens_per_s": 640}, {"step": 10, "tokens_per_s": 320})
         (run / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -113,6 +114,16 @@ def test_the_run_folder_holds_table_plot_scores_and_predictions(order: Order) ->
         assert (order.out / "cells" / f"{name}-seed0.json").is_file()
     assert not [*order.out.rglob("*.partial")]
     assert not [*order.out.rglob("checkpoints")], "they are several times the student's size"
+
+
+def test_two_students_that_work_in_lockstep_lie_side_by_side_for_who_takes_a_pair(order: Order) -> None:
+    reproduce(order, makers=Fakes().makers)
+    reproduce(order, makers=Fakes().makers)
+    (pair,) = (order.out / "pairs").iterdir()  # not the one with an oracle
+    assert pair.name == "lockstep-seed0"
+    for role in ("decomposer", "solver"):
+        student = (pair / role).resolve(strict=True)
+        assert student.name == "student" and student.parent.name.startswith(f"{role}-")
 
 
 def test_training_time_is_that_of_the_logs_steps(order: Order) -> None:
@@ -265,7 +276,7 @@ def test_scratch_sizes_are_known_bases() -> None:
 PAPERS = ("gsm8k", "svamp", "strategyqa", "smoke")
 
 
-@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("name", [*PAPERS, "scotd"])
 def test_the_projects_own_cells_ask_a_question_each_and_can_be_trained(name: str, tmp_path: Path) -> None:
     from socratic.cells import tasks_of
 
