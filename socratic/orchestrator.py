@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from socratic.answers import Kind, lenient, normal_number
-from socratic.arithmetic import Known, check_solution, find_numbers, number_text
+from socratic.arithmetic import MAX_DIGITS, Known, check_solution, find_numbers, number_text
 from socratic.confidence import Calibrations, load
 from socratic.errors import UsageError
 from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace
@@ -161,6 +161,9 @@ def _mixed(*parts: int | str) -> int:
     return zlib.crc32(repr(parts).encode()) >> 1
 
 
+_TOO_LONG = re.compile(rf"\d{{{MAX_DIGITS + 1},}}")  # `find_numbers` passes over it
+
+
 def as_problem(question: str | Problem) -> Problem:
     """A question as a problem. Raises UsageError for one that is empty, too long, or holds control characters."""
     problem = question if isinstance(question, Problem) else Problem("question", question.strip())
@@ -172,6 +175,9 @@ def as_problem(question: str | Problem) -> Problem:
             f"the question{of} has {len(text):,} characters, at most {MAX_QUESTION:,} are read",
             hint="give one word problem at a time",
         )
+    if long := _TOO_LONG.search(text):
+        reason = f"a number{of} has {len(long[0])} digits, at most {MAX_DIGITS} are read"
+        raise UsageError(reason, hint="give a number that people could write down")
     odd = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\r"), None)
     if odd:
         raise UsageError(f"the question{of} holds the control character U+{ord(odd):04X}", hint="give plain text")

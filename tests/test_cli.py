@@ -53,11 +53,12 @@ def test_stdin_gives_one_problem_a_line_and_the_same_answers() -> None:
 
 
 def test_a_line_that_cannot_be_used_costs_only_itself() -> None:
-    done = run("solve", "--json", stdin=f"{QUESTION}\n\nbad\x07line\n{'9 ' * 9000}\n{QUESTION}\n")
+    done = run("solve", "--json", stdin=f"{QUESTION}\n\nbad\x07line\n{'9 ' * 9000}\n{'9' * 30} and 1?\n{QUESTION}\n")
     assert done.returncode == 2
     assert len(done.stdout.splitlines()) == 2
     assert "line 3" in done.stderr and "U+0007" in done.stderr
-    assert "line 4" in done.stderr and "2 of 4 lines" in done.stderr
+    assert "line 4" in done.stderr and "3 of 5 lines" in done.stderr
+    assert "line 5" in done.stderr and "30 digits, at most 24" in done.stderr
 
 
 @pytest.mark.parametrize(
