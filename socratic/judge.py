@@ -16,10 +16,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from pydantic import ValidationError
+from sympy import Rational
 
 from socratic import benchmarks, prompts, rationales
 from socratic.answers import Kind, kind_of, lenient, normal_number, same_answer
-from socratic.arithmetic import Known, check_solution, equations, find_numbers
+from socratic.arithmetic import UNIT_CONSTANTS, Known, check_solution, equations, find_numbers
 from socratic.errors import DataError
 from socratic.leakage import Guard, Leak, Likeness, set_name
 from socratic.prompts import Answers, ChoiceAnswer, FactsAnswer, PairsAnswer, RationaleAnswer
@@ -247,16 +248,24 @@ def _step_faults(steps: Sequence[Step], known: Known) -> Iterator[Fault]:
     asked = Counter(" ".join(step.question.lower().split()) for step in steps)
     if twice := next((question for question, count in asked.items() if count > 1), ""):
         yield Fault(Reason.BAD_STEP, f"asked twice: {twice}")
+    final = _final(steps, known)
     for number, step in enumerate(steps, 1):
         if wrong := next((check for check in step.checks if check.verdict in _BAD), None):
             yield Fault(Reason.BAD_STEP, f"step {number}: {wrong.expression}={wrong.stated} is {wrong.verdict.value}")
         if step.solution.count("<<") != len(step.checks) or step.solution.count(">>") != len(step.checks):
             yield Fault(Reason.BAD_STEP, f"step {number}: a mark that is no equation")
         _, after = check_solution(step.solution, known)
-        new = set(after.results) - set(known.results) - {found.value for found in known.numbers}
+        new = (set(after.results) | final) - set(known.results) - {found.value for found in known.numbers}
         if told := [found.text for found in find_numbers(step.question) if found.value in new]:
             yield Fault(Reason.BAD_STEP, f"step {number}: the subquestion gives {told[0]} away")
         known = after
+
+
+def _final(steps: Sequence[Step], known: Known) -> set[Rational]:
+    """The last result, which no subquestion may tell; "in 12 months" tells nothing."""
+    for step in steps:
+        _, known = check_solution(step.solution, known)
+    return set(known.results[-1:]) - UNIT_CONSTANTS
 
 
 _BAD: Final = (Verdict.WRONG, Verdict.UNREADABLE)

@@ -140,6 +140,15 @@ def test_without_a_look_at_labels_a_wrong_answer_stays_the_teachers_own() -> Non
     assert reason(judged(wrong, rules=Rules(RULES.guard, check_labels=False))) is Reason.BAD_STEP
 
 
+def test_no_subquestion_tells_the_last_result_be_it_asked_two_steps_later() -> None:
+    problem, left = Problem("p", PROBLEM.question, "31"), ("How many are left?", "36-5 = <<36-5=31>>31")
+    assert trace(judged(pairs(ASK, left, answer="31"), problem=problem)).answer == "31"
+    told = pairs(("How many apples has he before 31 are left?", ASK[1]), left, answer="31")
+    assert reason(judged(told, problem=problem)) is Reason.BAD_STEP
+    by_the_month = pairs(("How many apples in 30 days?", ASK[1]), LEFT)  # 30 is the answer, and what a month has
+    assert trace(judged(by_the_month)).answer == "30"
+
+
 YES = Problem("s", "Could a llama birth twice during War in Vietnam (1945-46)?", "no", "strategyqa", "train")
 
 
