@@ -218,3 +218,31 @@ def plot(table: Table, path: Path) -> None:
 
 
 _LABEL: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 6, "color": "tab:red"}
+
+
+def plot_growth(table: Table, path: Path) -> None:
+    """Draw accuracy over the rationales of a problem that students learn from, where cells differ in that. Needs matplotlib."""
+    from matplotlib.figure import Figure
+
+    grown = sorted(((kept, row) for row in table.done if (kept := rationales_of(row.cell))), key=lambda one: one[0])
+    if len(grown) < 2:
+        return
+    figure = Figure(figsize=(5, 3.5), layout="constrained")
+    axes = figure.subplots()
+    accuracies, intervals = [100 * row.accuracy for _, row in grown], [row.interval for _, row in grown]
+    below = [accuracy - 100 * low for accuracy, (low, _) in zip(accuracies, intervals, strict=True)]
+    above = [100 * high - accuracy for accuracy, (_, high) in zip(accuracies, intervals, strict=True)]
+    axes.errorbar([kept for kept, _ in grown], accuracies, yerr=[below, above], marker="o", capsize=3)
+    axes.set(
+        title=f"{table.name}, base {table.base}", xlabel="rationales of a problem, at most", ylabel="accuracy (%), 95 % interval"
+    )
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+
+
+def rationales_of(cell: Cell) -> int | None:
+    """At most how many of each problem's stored rationales, taken at random, its student learns from; None for other cells."""
+    filters = [source.get("filter", {}) for source in cell.train.get("data", ())]
+    is_random = len(filters) == 1 and filters[0].get("by") == "random"
+    return int(filters[0]["keep"]) if is_random and cell.samples == 1 else None

@@ -29,7 +29,7 @@ from socratic.config import TrainConfig
 from socratic.errors import ConfigError, RunError, SocraticError
 from socratic.evaluate import Reasoner, evaluate
 from socratic.methods import Guidance, Method, Plan
-from socratic.report import Row, Score, Table, plot
+from socratic.report import Row, Score, Table, plot, plot_growth
 from socratic.schema import RunRecord, Training
 from socratic.whole import write_json, write_text
 
@@ -73,6 +73,7 @@ def reproduce(order: Order, *, say: Callable[[str], None] = lambda line: None, m
         table = _table(order, tasks)
         _write(table, order.out)
         plot(table, order.out / "table.png")
+        plot_growth(table, order.out / "growth.png")
     return table
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from socratic.config import Cell
 from socratic.errors import DataError
-from socratic.report import COLUMNS, Row, Score, Table, plot
+from socratic.report import COLUMNS, Row, Score, Table, plot, plot_growth, rationales_of
 from socratic.schema import Report, Share
 from socratic.statistics import wilson
 
@@ -111,3 +111,14 @@ def test_a_plot_is_drawn_of_a_table_that_is_done_in_part_or_not_at_all(tmp_path:
     for name, rows in (("part", done), ("none", done[2:])):
         plot(table(*rows), tmp_path / "deep" / f"{name}.png")
         assert (tmp_path / "deep" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_growth_is_drawn_where_cells_differ_in_how_many_rationales_they_learn_from(tmp_path: Path) -> None:
+    def learning(by: str, keep: int) -> Cell:
+        return cell(train={"data": [{"traces": "a.jsonl", "filter": {"by": by, "keep": keep}}]})
+
+    few, many, diverse = learning("random", 1), learning("random", 10), learning("diversity", 3)
+    assert [rationales_of(one) for one in (few, many, diverse, cell())] == [1, 10, None, None]
+    plot_growth(table(Row("n01", few, (score(20),)), Row("diverse", diverse, (score(30),))), tmp_path / "none.png")
+    plot_growth(table(Row("n01", few, (score(20),)), Row("n10", many, (score(30),))), tmp_path / "growth.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["growth.png"]
