@@ -62,6 +62,24 @@ def test_figures_are_those_of_the_reports(report: Path) -> None:
     assert row in README, f"{report.stem}: expected '{row}'"
 
 
+def test_tables_of_methods_are_those_of_their_runs() -> None:
+    tables = sorted((RESULTS / "tables").glob("*.json"))
+    assert tables
+    for row in (row for table in tables for row in json.loads(table.read_text(encoding="utf-8"))["rows"]):
+        shown = f"{100 * row['accuracy']:.1f} % | {100 * row['low']:.1f} to {100 * row['high']:.1f} | {row['n']:,} |"
+        assert shown in README, f"{row['cell']}: expected '{shown}'"
+
+
+def test_what_a_swap_gains_is_that_of_the_diagnosis() -> None:
+    found = json.loads((RESULTS / "diagnoses" / "gsm8k-lockstep.json").read_text(encoding="utf-8"))
+    for row in found["rows"]:
+        assert f"{100 * row['accuracy']:.1f} % | {100 * row['low']:.1f} to {100 * row['high']:.1f} |" in README, row["swap"]
+        if 0 < row["gain"] < 0.9:
+            assert f"+{100 * row['gain']:.1f} ({100 * row['gain_low']:.1f} to {100 * row['gain_high']:.1f})" in README, row[
+                "swap"
+            ]
+
+
 def test_the_risk_coverage_table_is_that_of_its_report() -> None:
     points = json.loads((RESULTS / "svamp-coverage.json").read_text(encoding="utf-8"))["points"]
     for p in points:
