@@ -67,15 +67,17 @@ def _style(settings: TrainConfig, training: Training) -> Style:
 
 
 def _claim(run: Path, settings: TrainConfig, training: Training) -> dict[str, Any]:
-    """Refuse a folder that another configuration or role has written; else write down this one, and return the record."""
+    """Refuse a folder that another configuration or role has written; else the record of the run's start, with who went on."""
     kept = run / "provenance.json"
     if kept.exists():
-        role = json.loads(kept.read_text(encoding="utf-8"))["role"]
-        if (role, config.load(TrainConfig, run / "config.yaml")) != (training, settings):
+        record: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        if (record["role"], config.load(TrainConfig, run / "config.yaml")) != (training, settings):
             raise ConfigError(f"{run} belongs to a run of another configuration", hint="give another --out, or delete the folder")
-    record = _provenance(settings, training)
-    run.mkdir(parents=True, exist_ok=True)
-    config.dump(settings, run / "config.yaml")
+        record["went_on"] = [*record.get("went_on", ()), provenance.commit()]
+    else:
+        record = _provenance(settings, training)
+        run.mkdir(parents=True, exist_ok=True)
+        config.dump(settings, run / "config.yaml")
     write_json(kept, record)
     return record
 

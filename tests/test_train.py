@@ -184,6 +184,14 @@ def test_several_processes_are_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_that_goes_on_keeps_the_record_of_its_start(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    train(settings(epochs=0.01), Training.UNIFIED, tmp_path / "run")
+    start = read(tmp_path / "run" / "provenance.json")
+    for _ in range(2):
+        train(settings(epochs=0.01), Training.UNIFIED, tmp_path / "run")
+    assert read(tmp_path / "run" / "provenance.json") == {**start, "went_on": [start["commit"]] * 2}
+
+
 def test_machine_without_git_trains_too(
     settings: Callable[..., TrainConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
