@@ -244,7 +244,7 @@ def arguments() -> argparse.Namespace:
         "--fewer", type=int, default=250, help="problems of the run whose memory is compared; below some hundreds it is noise"
     )
     parser.add_argument("--samples", type=int, default=4, help="of each problem")
-    parser.add_argument("--concurrency", type=int, default=32, help="calls at the same time")
+    parser.add_argument("--concurrency", type=int, default=8, help="calls at the same time")
     parser.add_argument("--delay", type=float, default=0.05, help="seconds that the server takes for a call")
     parser.add_argument("--kills", type=int, default=20, help="0: only measure whole runs")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")

@@ -29,6 +29,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -65,8 +66,9 @@ class _Reply(Strict):
     model_config = ConfigDict(coerce_numbers_to_str=True)  # many write "answer": 72
 
     @classmethod
+    @cache  # of each class: pydantic makes it anew
     def json_schema(cls) -> dict[str, Any]:
-        """A strict schema: every key required, no other allowed."""
+        """A strict schema: every key required, no other allowed. Not to be changed."""
         return cls.model_json_schema()
 
 
