@@ -151,11 +151,12 @@ def _pair_up(task: Task, out: Path) -> None:
     """Links to a decomposer and a solver side by side, as `--model` takes a pair; guided ones need a guide, and are left out."""
     runs = {student.training: out / "students" / student.name for student in task.students}
     pair = out / "pairs" / f"{task.name}-seed{task.seed}"
-    if runs.keys() != {Training.DECOMPOSER, Training.SOLVER} or task.cell.guidance != Guidance.NONE or pair.exists():
+    if runs.keys() != {Training.DECOMPOSER, Training.SOLVER} or task.cell.guidance != Guidance.NONE:
         return
-    pair.mkdir(parents=True)
-    for training, run in runs.items():
-        (pair / training.value).symlink_to(Path("../..") / run.relative_to(out) / "student")
+    pair.mkdir(parents=True, exist_ok=True)
+    for link, run in ((pair / training.value, run) for training, run in runs.items()):
+        if not link.is_symlink():
+            link.symlink_to(Path("../..") / run.relative_to(out) / "student")
 
 
 def _seconds(run: Path, settings: TrainConfig) -> float:
