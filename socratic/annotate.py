@@ -317,7 +317,7 @@ def claim(folder: Path, problems: str, work: Work) -> None:
     Problems may join at the end, as where a limit is raised. Files of one name may be different ones: the first problem tells.
     """
     first = provenance.sha256([work.problems[0].question])
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists() or (folder.is_dir() and {path.name for path in folder.iterdir()} <= {f"{RECORD}.partial"}):
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / RECORD, {"annotates": problems, "first_problem_sha256": first})
         return

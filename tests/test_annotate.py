@@ -318,6 +318,8 @@ def test_a_folder_of_something_else_or_of_other_problems_is_refused(prompt: Path
     for folder in ("other", "file"):
         with pytest.raises(UsageError, match="holds no run"):
             claim(tmp_path / folder, "mine", work)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "run.json.partial").write_text("{")  # of a run that was killed at once
     claim(tmp_path / "new", "mine", work)
     claim(tmp_path / "new", "mine", work)
     with pytest.raises(UsageError, match="over mine, not over yours"):
