@@ -40,7 +40,7 @@ DRAWN = 1000  # problems of it
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for; `jobs` cells are scored at the same time, each in a process of its own."""
+    """What is asked for; `jobs` students are trained, then cells scored, at the same time, each in a process of its own."""
 
     cells: Path
     base: str

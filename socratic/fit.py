@@ -24,6 +24,7 @@ from socratic.dataset import IGNORED, Packed, Rows
 from socratic.errors import ConfigError
 from socratic.models import no_bars
 from socratic.optimizer import MuonAdamW, computes_bf16
+from socratic.processes import is_one_of_several
 from socratic.whole import whole
 
 STATE = "trainer_state.json"
@@ -89,6 +90,11 @@ def last_checkpoint(folder: Path) -> str | None:
     return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
 
 
+def has_gpu() -> bool:
+    """Whether there is a device that a training would have for itself."""
+    return torch.cuda.is_available()
+
+
 def _is_finished(checkpoint: str) -> bool:
     state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
     return bool(state.global_step >= state.max_steps)
@@ -148,7 +154,7 @@ class Bar(TrainerCallback):  # type: ignore[misc]
         self.log, self.tokens_per_step = log, tokens_per_step
         columns = (TextColumn("training"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} steps"))
         figures = (TextColumn("loss {task.fields[loss]:.3f}  {task.fields[pace]:,.0f} tokens/s"), TimeRemainingColumn())
-        self.progress = Progress(*columns, *figures, console=Console(stderr=True))
+        self.progress = Progress(*columns, *figures, console=Console(stderr=True), disable=is_one_of_several())
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Open the bar, and take the steps out of the log that are done again after a checkpoint."""

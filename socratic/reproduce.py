@@ -11,11 +11,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -24,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from socratic import methods, mix, provenance
-from socratic.cells import Asked, Order, Sets, Task, asked_of, gold_of, tasks_of
+from socratic.cells import Asked, Order, Sets, Student, Task, asked_of, gold_of, tasks_of
 from socratic.config import TrainConfig
 from socratic.errors import ConfigError, RunError, SocraticError
 from socratic.evaluate import Reasoner, evaluate
 from socratic.methods import Guidance, Method, Plan
+from socratic.processes import side_by_side
 from socratic.report import Row, Score, Table, plot, plot_growth
 from socratic.schema import RunRecord, Training
 from socratic.whole import write_json, write_text
@@ -44,11 +43,19 @@ def train(settings: TrainConfig, training: Training, run: Path, data: Path | Non
     run_training(settings, training, run, data=data)
 
 
+def trained_at_once(jobs: int) -> int:
+    """Of so many jobs: a GPU is one student's at a time."""
+    from socratic.fit import has_gpu  # loads torch
+
+    return 1 if has_gpu() else jobs
+
+
 @dataclass(frozen=True, slots=True)
 class Makers:
-    """What trains a student, and what makes students reason by a method."""
+    """What trains a student, how many train beside each other, and what makes students reason by a method."""
 
     train: Callable[[TrainConfig, Training, Path, Path | None], None] = train
+    trained_at_once: Callable[[int], int] = trained_at_once
     reasoner: Callable[..., Reasoner] = methods.reasoner
 
 
@@ -66,7 +73,8 @@ def reproduce(order: Order, *, say: Callable[[str], None] = lambda line: None, m
             _train_all(waiting, order, say, makers)
             for task in waiting:
                 _pair_up(task, order.out)
-            for task, score in _score_all(waiting, sets, order, makers):
+            score_one = partial(_score, sets=sets, order=order, makers=makers)
+            for task, score in side_by_side(score_one, waiting, order.jobs):
                 write_json(task.place(order.out), asdict(score))
                 _write(_table(order, tasks), order.out)
                 say(str(Row(task.name, task.cell, (score,))))
@@ -136,15 +144,23 @@ def _room(out: Path) -> Iterator[None]:
 
 
 def _train_all(tasks: Sequence[Task], order: Order, say: Callable[[str], None], makers: Makers) -> None:
-    """Each student once, however many cells need it; its checkpoints, several times its size, go when it is done."""
+    """Each student once, however many cells need it."""
     students = {student.name: student for task in tasks for student in task.students}
-    for number, (name, student) in enumerate(students.items(), 1):
-        run = order.out / "students" / name
-        if not (run / TRAINED).exists():
-            say(f"training {number} of {len(students)}: {name}, seed {student.settings.seed}")
-            makers.train(student.settings, student.training, run, order.data)
-            write_json(run / TRAINED, {"seconds": _seconds(run, student.settings)})
-        shutil.rmtree(run / "checkpoints", ignore_errors=True)
+    waiting = [student for name, student in students.items() if not (order.out / "students" / name / TRAINED).exists()]
+    work = partial(_train, order=order, makers=makers)
+    if not waiting:
+        return
+    say(f"{len(waiting)} of {len(students)} students to train; each keeps a log: {order.out / 'students'}/…/log.jsonl")
+    for number, (student, _) in enumerate(side_by_side(work, waiting, makers.trained_at_once(order.jobs)), 1):
+        say(f"trained {number} of {len(waiting)}: {student.name}, seed {student.settings.seed}")
+
+
+def _train(student: Student, *, order: Order, makers: Makers) -> None:
+    """One student; its checkpoints, several times its size, go when it is done."""
+    run = order.out / "students" / student.name
+    makers.train(student.settings, student.training, run, order.data)
+    write_json(run / TRAINED, {"seconds": _seconds(run, student.settings)})
+    shutil.rmtree(run / "checkpoints", ignore_errors=True)
 
 
 def _pair_up(task: Task, out: Path) -> None:
@@ -174,34 +190,8 @@ def _seconds(run: Path, settings: TrainConfig) -> float:
 # Scoring.
 
 
-def _score_all(tasks: Sequence[Task], sets: Sets, order: Order, makers: Makers) -> Iterator[tuple[Task, Score]]:
-    """Scores as they come; with several jobs, each in a process of one thread."""
-    work = partial(_score, order=order, makers=makers)
-    if order.jobs == 1 or len(tasks) < 2:
-        yield from ((task, work(task, sets[task.set])) for task in tasks)
-        return
-    with _single_threads(), ProcessPoolExecutor(order.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(work, task, sets[task.set]): task for task in tasks}
-        try:
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _single_threads() -> Iterator[None]:
-    """Processes that start inside compute with one thread each: threads that share cores wait for each other at every layer."""
-    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    os.environ.update(dict.fromkeys(before, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-def _score(task: Task, asked: Asked, *, order: Order, makers: Makers) -> Score:
+def _score(task: Task, *, sets: Sets, order: Order, makers: Makers) -> Score:
+    asked = sets[task.set]
     cell, runs = task.cell, {student.training: order.out / "students" / student.name for student in task.students}
     reason = makers.reasoner(
         Method(cell.method),

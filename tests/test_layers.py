@@ -19,7 +19,7 @@ SRC = Path(socratic.__file__).parent
 
 # From the bottom up. A name may stand here before its file exists; a file whose name is missing fails.
 LAYERS = [
-    {"errors", "quantized", "whole"},
+    {"errors", "quantized", "whole", "processes"},
     {"schema"},
     {"arithmetic", "config", "downloads", "provenance", "statistics"},
     {"answers", "transcript", "curriculum", "budget"},

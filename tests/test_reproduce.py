@@ -50,7 +50,7 @@ class Fakes:
 
     @property
     def makers(self) -> Makers:
-        return Makers(self.train, self.reasoner)
+        return Makers(self.train, reasoner=self.reasoner)
 
     def train(self, settings: TrainConfig, training: Training, run: Path, data: Path | None) -> None:
         if self.failure and training is self.untrainable:

@@ -76,7 +76,9 @@ def reproduce(
     out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/reproduce/<table>-<base>.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Score on the first N problems only.")] = None,
     seeds: Annotated[str, typer.Option(help="One or several, as 0,1,2.")] = "0",
-    jobs: Annotated[int, typer.Option(min=1, help="Cells that are scored at the same time, with one thread each.")] = 2,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Students trained, then cells scored, at the same time, on their share of the cores.")
+    ] = 2,
     batch_size: Batch = 32,
     data: Data = None,
     engine: Engine = EngineName.LIGHT,
