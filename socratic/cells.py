@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from socratic import benchmarks, config, curriculum, methods, provenance, tasks
+from socratic import benchmarks, config, curriculum, methods, mix, provenance, tasks
 from socratic.config import Cell, Recipes, StyleConfig, TrainConfig
 from socratic.errors import ConfigError, ModelError
 from socratic.folders import find_pair, model_type, read_student
@@ -145,6 +145,7 @@ def _students(path: Path, cell: Cell, shared: Mapping[str, Any]) -> Iterator[Stu
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'train'}: {e['msg']}" for e in error.errors())
             raise ConfigError(f"{path}, with the recipe beside it: {faults}", hint="`train` takes TrainConfig's keys") from error
+        mix.style_of(settings, training)  # refused before anything is trained
         yield Student(training, settings)
 
 

@@ -21,11 +21,11 @@ from socratic.answers import normal_answer, same_answer
 from socratic.arithmetic import Known, check_solution, equations, number_text
 from socratic.config import DataSource, TrainConfig
 from socratic.earlier import ask_earlier
-from socratic.errors import DataError
+from socratic.errors import ConfigError, DataError
 from socratic.leakage import Guard, LeakReport, Likeness, load_guard, set_name
 from socratic.resample import Plan, align
 from socratic.schema import Badge, Ended, Problem, Step, Trace, Training, badge
-from socratic.transcript import Solutions, Style
+from socratic.transcript import GUIDED, Guidance, Numbers, Solutions, Style
 
 TEST_WORDS = frozenset({"test", "dev", "all"})  # in a dataset's or split's name; SVAMP's "all" holds its test problems
 
@@ -84,6 +84,20 @@ def training_mix(settings: TrainConfig, style: Style, training: Training, *, dat
             _balance(mix, start, source)
     _put_in_order(mix, settings)
     return mix
+
+
+def style_of(settings: TrainConfig, training: Training) -> Style:
+    """The dialect that a student learns in. Raises ConfigError where its role has no use for what the settings say."""
+    told = settings.guidance if training in GUIDED else Guidance.NONE  # one file serves a pair, whose solver is told nothing
+    style = Style.of(**settings.style.model_dump(), guidance=told)
+    if training is Training.ANSWER and style.numbers is Numbers.MASKED:
+        hint = "style: {numbers: digits}, or references"
+        raise ConfigError("an answer-only student cannot learn answers from a text whose digits are masked", hint=hint)
+    if training is Training.PLANNER and style.guidance is Guidance.NONE:
+        raise ConfigError("a planner needs something to plan", hint="guidance: steps, operators or equations")
+    if training in (Training.ANSWER, Training.COT, Training.BASE) and settings.guidance != "none":
+        raise ConfigError(f"nothing guides '{training.value}' students, found guidance: {settings.guidance}", hint="leave it out")
+    return style
 
 
 def files(sources: Iterable[DataSource], data: Path | None) -> dict[str, str]:

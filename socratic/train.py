@@ -25,9 +25,9 @@ from socratic.config import TrainConfig
 from socratic.dataset import Packed, examples, pack, written_by
 from socratic.errors import ConfigError
 from socratic.fit import fit
-from socratic.mix import Mix, files, training_mix
+from socratic.mix import Mix, files, style_of, training_mix
 from socratic.schema import Trace, Training
-from socratic.transcript import DONE, GUIDED, Guidance, Mark, Numbers, Style, lesson, taught
+from socratic.transcript import DONE, Mark, Style, lesson, taught
 from socratic.vocabulary import Vocabulary
 from socratic.whole import write_json
 
@@ -40,7 +40,7 @@ def train(settings: TrainConfig, training: Training, run: Path, *, data: Path | 
     """Train one student and return its folder. Raises ConfigError, DataError, ModelError."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("training runs in one process, on one device", hint="start it without torchrun or accelerate launch")
-    style = _style(settings, training)
+    style = style_of(settings, training)
     record = _claim(run, settings, training)
     vocabulary, packed = _prepared(settings, style, training, run, data)
     model = _model(settings, vocabulary)
@@ -50,20 +50,6 @@ def train(settings: TrainConfig, training: Training, run: Path, *, data: Path | 
     student = models.merged(model) if settings.lora else model
     models.save(student, run / "student", vocabulary=vocabulary, about=about)
     return run / "student"
-
-
-def _style(settings: TrainConfig, training: Training) -> Style:
-    """The dialect of this student. Raises ConfigError where a role has no use for what the settings say."""
-    told = settings.guidance if training in GUIDED else Guidance.NONE  # one file serves a pair, whose solver is told nothing
-    style = Style.of(**settings.style.model_dump(), guidance=told)
-    if training is Training.ANSWER and style.numbers is Numbers.MASKED:
-        hint = "style: {numbers: digits}, or references"
-        raise ConfigError("an answer-only student cannot learn answers from a text whose digits are masked", hint=hint)
-    if training is Training.PLANNER and style.guidance is Guidance.NONE:
-        raise ConfigError("a planner needs something to plan", hint="guidance: steps, operators or equations")
-    if training in (Training.ANSWER, Training.COT, Training.BASE) and settings.guidance != "none":
-        raise ConfigError(f"nothing guides '{training.value}' students, found guidance: {settings.guidance}", hint="leave it out")
-    return style
 
 
 def _claim(run: Path, settings: TrainConfig, training: Training) -> dict[str, Any]:

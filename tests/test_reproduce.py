@@ -100,7 +100,7 @@ def test_every_cell_is_scored_and_every_student_trained_once(order: Order) -> No
     assert [training for training, _ in fakes.trained] == STUDENTS
     assert [settings.guidance for _, settings in fakes.trained] == ["none", "none", "none", "operators"]
     assert {(row.n, row.accuracy) for row in table.rows} == {(5, 1.0)}
-    assert len(said) == len(STUDENTS) + len(TABLE)
+    assert len(said) == 1 + len(STUDENTS) + len(TABLE), "how many there are to train, then each as it is done"
     assert fakes.golds[:2] == [0, 0] and fakes.golds[2] >= 5, "gold solutions are for oracles alone"
 
 
@@ -196,7 +196,9 @@ def test_a_run_folder_of_another_configuration_is_refused_and_left_alone(order: 
 
 def test_new_cells_and_seeds_join_a_run(order: Order) -> None:
     reproduce(order, makers=Fakes().makers)
-    write_cells(order.cells, {"answers": {"method": "answer-only", **SCORED, "train": {"data": DATA}}})
+    write_cells(
+        order.cells, {"answers": {"method": "answer-only", **SCORED, "train": {"data": DATA, "style": {"numbers": "digits"}}}}
+    )
     fakes = Fakes()
     table = reproduce(replace(order, seeds=(0, 1)), makers=fakes.makers)
     assert [len(row.scores) for row in table.rows] == [2, 2, 2, 2]
@@ -287,8 +289,16 @@ def test_the_projects_own_cells_ask_a_question_each_and_can_be_trained(name: str
         config.load(Cell, file)
         assert file.read_text(encoding="utf-8").startswith("# Question: "), file
     assert f"make reproduce-{name}" in (folder / RECIPES).read_text(encoding="utf-8")
-    tasks = tasks_of(Order(folder, "scratch-6m", tmp_path))
+    tasks = tasks_of(Order(folder, "scratch-6m", tmp_path))  # whose numbers are masked, as our base's
     assert {task.name for task in tasks} == {file.stem for file in files}
+
+
+def test_a_student_that_could_not_learn_is_refused_before_any_is_trained(tmp_path: Path) -> None:
+    cell = {"method": "answer-only", **SCORED, "train": {"data": DATA, "style": {"numbers": "masked"}}}
+    order, fakes = Order(write_cells(tmp_path / "cells", {"answers": cell}), "scratch-6m", tmp_path / "run"), Fakes()
+    with pytest.raises(ConfigError, match="masked"):
+        reproduce(order, makers=fakes.makers)
+    assert not fakes.trained
 
 
 @pytest.mark.skipif(not os.environ.get("SOCRATIC_DATA"), reason="SOCRATIC_DATA names no folder with the real files")
