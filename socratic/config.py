@@ -101,7 +101,7 @@ class TrainConfig(Strict):
     optimizer: Literal["adamw", "muon"] = Field("adamw", description="muon: for the hidden layers' matrices, AdamW for the rest")
     words: Literal["trained", "frozen"] = Field("trained", description="frozen: of the embeddings only the marks' learn (muon)")
     learning_rate: float = Field(2e-3, gt=0)
-    warmup_steps: int = Field(100, ge=0)
+    warmup_steps: int = Field(100, ge=0, description="a third of all steps at most")
     weight_decay: float = Field(0.1, ge=0)
     dropout: float = Field(0.0, ge=0, lt=1, description="of scratch models")
     frozen_layers: int = Field(

@@ -37,7 +37,7 @@ def fit(model: Any, packed: Packed, settings: TrainConfig, run: Path) -> None:
     bar = Bar(run / "log.jsonl", tokens_per_step=settings.rows * settings.length)
     trainer = SupervisedTrainer(
         model=model,
-        args=_arguments(settings, run / "checkpoints"),
+        args=_arguments(_in_reach(settings, len(packed)), run / "checkpoints"),
         train_dataset=Rows(packed, whole_steps or len(packed)),
         optimizers=(_muon(model, settings) if settings.optimizer == "muon" else None, None),
         callbacks=[bar],
@@ -49,6 +49,12 @@ def fit(model: Any, packed: Packed, settings: TrainConfig, run: Path) -> None:
         return
     with no_bars(), bar.progress:
         trainer.train(resume_from_checkpoint=checkpoint)
+
+
+def _in_reach(settings: TrainConfig, rows: int) -> TrainConfig:
+    """With a warm-up of a third of the steps at most: a short training would end before it has learned at its full rate."""
+    steps = int(rows // settings.rows * settings.epochs)
+    return settings.model_copy(update={"warmup_steps": min(settings.warmup_steps, steps // 3)})
 
 
 def _muon(model: Any, settings: TrainConfig) -> MuonAdamW:

@@ -184,6 +184,17 @@ def test_training_lowers_the_loss(new_gpt2: Callable[[], Any], packed: Packed, t
     assert losses(tmp_path)[-1] < losses(tmp_path)[0] - 1
 
 
+def test_a_warm_up_longer_than_the_training_is_cut_to_a_third_of_it(
+    new_gpt2: Callable[[], Any], packed: Packed, tmp_path: Path
+) -> None:
+    short, long = tmp_path / "short", tmp_path / "long"
+    fit(new_gpt2(), packed, settings(warmup_steps=4), short)
+    fit(new_gpt2(), packed, settings(warmup_steps=400), long)
+    rates = [row["rate"] for row in log_of(long)]
+    assert rates == [row["rate"] for row in log_of(short)]
+    assert max(rates) == settings().learning_rate
+
+
 def test_log_says_step_loss_rate_and_pace(new_gpt2: Callable[[], Any], packed: Packed, tmp_path: Path) -> None:
     fit(new_gpt2(), packed, settings(log_steps=3), tmp_path)
     rows = log_of(tmp_path)
