@@ -24,8 +24,9 @@ from socratic.filters import Sample
 from socratic.judge import Fault, Reason, Reject, judge, unusable
 from socratic.ledger import Entry, Ledger
 from socratic.orders import Job, Order, Terms, Work, refuse_test
+from socratic.replies import Reply
 from socratic.schema import Source, Trace
-from socratic.teacher import Reply, Teacher
+from socratic.teacher import Teacher
 from socratic.whole import whole, write_json
 
 LEDGER, RECORD = "ledger.jsonl", "run.json"
@@ -192,6 +193,7 @@ class Summary:
     unchecked: int  # of the accepted: there is no gold answer, or nobody was to look at it
     rejected: Counter[Reason]
     left_out: Counter[str]  # problems
+    broken: int  # lines of the ledger that could not be read
     calls: int  # of this run that brought a reply, as everything below but `spent` and `usd`
     reasked: int
     uncounted: int
@@ -220,7 +222,9 @@ class Summary:
             f"server's troubles: {_counts(self.troubles)}",
             f"spent in all: {self.spent}, {usd}",
         ]
-        return "\n".join(lines + ([f"left out: {_counts(self.left_out)}"] if self.left_out else []))
+        left_out = [f"left out: {_counts(self.left_out)}"] if self.left_out else []
+        broken = [f"broken lines of the ledger, asked anew: {self.broken:,}"] if self.broken else []
+        return "\n".join(lines + left_out + broken)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of the run's record."""
@@ -252,6 +256,7 @@ def write(work: Work, ledger: Ledger, state: State, folder: Path, *, seconds: fl
         unchecked=unchecked,
         rejected=rejected,
         left_out=work.left_out,
+        broken=ledger.index.broken,
         calls=state.done,
         reasked=state.reasked,
         uncounted=state.uncounted,

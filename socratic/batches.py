@@ -24,8 +24,9 @@ from socratic.budget import Budget, Tokens
 from socratic.errors import RunError, SocraticError
 from socratic.ledger import Ledger
 from socratic.orders import Job, Work
+from socratic.replies import MAX_COMPLAINT, Rung
 from socratic.schema import BrokenLine, read_jsonl, write_jsonl
-from socratic.teacher import MAX_COMPLAINT, OpenAITeacher, Rung
+from socratic.teacher import OpenAITeacher
 from socratic.whole import write_json
 
 if TYPE_CHECKING:

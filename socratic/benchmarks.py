@@ -1,7 +1,7 @@
 """The benchmarks, as problems and as traces that people wrote.
 
-In: a benchmark's name, a split, a data folder (one folder each: gsm8k/, svamp/, strategyqa/; files plain or `.gz`), or any
-JSONL file of questions. Out: `Problem`s with normalised gold answers, and `Trace`s with every equation checked.
+In: a benchmark's name, a split, a data folder (one folder each: gsm8k/, svamp/, strategyqa/; files plain or `.gz`).
+Out: `Problem`s with normalised gold answers, and `Trace`s with every equation checked.
 No randomness: file order is kept, ids are stable, and the two forms of GSM8K share theirs. Does NOT know models,
 prompts, the network, or what is trained on; it refuses to make traces of SVAMP's test problems, so that nobody can
 train on them by accident.
@@ -21,17 +21,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from sympy import Rational
-
-from socratic.answers import gold_number, normal_answer, normal_number
-from socratic.arithmetic import Known, calculate, check_solution, equations, number_text
+from socratic.answers import gold_number, normal_number
+from socratic.arithmetic import Known, check_solution, equations
 from socratic.downloads import FILES
 from socratic.errors import DataError, NoDataError, SocraticError
-from socratic.schema import BrokenLine, Ended, Labels, Origin, Problem, Source, Step, Trace, read_jsonl
+from socratic.formulas import Line, decimal, worked
+from socratic.schema import Ended, Labels, Origin, Problem, Source, Step, Trace
 
 Record = dict[str, Any]  # one record of a data file, as JSON or CSV gives it
 
@@ -92,9 +90,6 @@ def _records(relative: str, data: Path | None) -> Iterator[tuple[str, Record]]:
     yield from ((f"{relative}, record {number}", row) for number, row in enumerate(rows, 1))
 
 
-Line = tuple[str, str, str]  # subquestion, solution, answer of one step
-
-
 @dataclass(frozen=True, slots=True)
 class _Benchmark:
     """Where a benchmark lies, and how one of its records reads as a problem and as worked lines."""
@@ -143,7 +138,7 @@ def _svamp_problem(record: Record, split: str, index: int) -> Problem:
     body, question = record["Body"].strip(), record["Question"].strip()
     if not body.endswith((".", "?", "!")):  # "If there is a discount of $25", "How much …": one sentence, cut in two
         body, question = body + ",", question[0].lower() + question[1:]
-    return Problem(f"svamp-{record['ID']}", f"{body} {question}", _decimal(str(record["Answer"])), "svamp", split)
+    return Problem(f"svamp-{record['ID']}", f"{body} {question}", decimal(str(record["Answer"])), "svamp", split)
 
 
 def _svamp_type(record: Record) -> str:
@@ -152,24 +147,24 @@ def _svamp_type(record: Record) -> str:
 
 
 def _svamp_lines(record: Record) -> list[Line]:
-    return _worked(record["Question"].strip(), record["Equation"])
+    return worked(record["Question"].strip(), record["Equation"])
 
 
 # MAWPS and ASDiv-A (arkilpatel/SVAMP): numbers masked as number0, number1, …, equations in prefix form.
 
 
 def _mawps_problem(record: Record, split: str, index: int) -> Problem:
-    answer = _decimal(record["Answer"])
+    answer = decimal(record["Answer"])
     return Problem(f"mawps-{split}-{index}", _unmasked(record["Question"], record), answer, "mawps", split)
 
 
 def _mawps_lines(record: Record) -> list[Line]:
-    return _worked(_unmasked(record["Ques"], record), _unmasked(record["Equation"], record))
+    return worked(_unmasked(record["Ques"], record), _unmasked(record["Equation"], record))
 
 
 def _unmasked(text: str, record: Record) -> str:
     """The text with its numbers, and without the spaces that tokenising put in."""
-    numbers = [_decimal(number) for number in record["Numbers"].split()]
+    numbers = [decimal(number) for number in record["Numbers"].split()]
     filled = re.sub(r"\bnumber(\d+)", lambda match: numbers[int(match[1])], text)
     for pattern, written in _TOKENISED:
         filled = re.sub(pattern, written, filled)
@@ -185,55 +180,6 @@ _TOKENISED = (
     (r"(?<=\w) '(?= )", "'"),
     (r"(?<=[a-z]) - (?=[a-z])", "-"),
 )
-
-
-def _decimal(text: str) -> str:
-    """A float as a person writes it: "9.0" is "9", "0.16666666666666666" is "1/6"."""
-    exact = Fraction(text)
-    near = exact.limit_denominator(1000)
-    is_cut_off = exact.denominator > 10**8 and abs(near - exact) < Fraction(1, 10**9)
-    value = near if is_cut_off else exact
-    return number_text(Rational(value.numerator, value.denominator))
-
-
-# Equations as steps: one operation each, in the order in which a person would work.
-
-Operation = tuple[str, str]  # expression, value
-
-
-def _worked(question: str, equation: str) -> list[Line]:
-    """One step per operation. Nobody wrote subquestions to them: only the last has one, the problem's own."""
-    done = list[Operation]()
-    value = _value(iter(equation.split()), done)
-    if value.startswith("(") or not done:
-        whole = value.removeprefix("(").removesuffix(")")
-        done.append((whole, calculate(whole)))
-    asked = [""] * (len(done) - 1) + [question]
-    return [(ask, f"{text} = <<{text}={result}>>{result}", result) for ask, (text, result) in zip(asked, done, strict=True)]
-
-
-def _value(tokens: Iterator[str], done: list[Operation]) -> str:
-    """The value of an equation in prefix form, or fully bracketed; adds the operations to `done`."""
-    token = next(tokens)
-    if token not in "(+-*/":
-        return _decimal(token)
-    left = _value(tokens, done)
-    operator = next(tokens) if token == "(" else token
-    right = _value(tokens, done)
-    if token == "(" and next(tokens) != ")":
-        raise ValueError(f"a bracket is not closed after '{right}'")
-    return _operation(left, operator, right, done)
-
-
-def _operation(left: str, operator: str, right: str, done: list[Operation]) -> str:
-    """Work an operation out and note it, or leave it standing in brackets where decimals do not end, as people do."""
-    sides = (f"({side})" if side.startswith("-") or ("/" in side and side[0] != "(") else side for side in (left, right))
-    expression = operator.join(sides)
-    value = calculate(expression)
-    if "/" in value:
-        return f"({expression})"
-    done.append((expression, value))
-    return value
 
 
 # StrategyQA (eladsegal/strategyqa): {"question", "answer": true, "facts", "decomposition"}; "#1" stands for answer 1.
@@ -374,38 +320,3 @@ def _require(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         raise DataError(f"no {what} '{name}'; known: {', '.join(known)}", hint=f"did you mean '{near[0]}'?" if near else "")
-
-
-def read_problems(path: Path) -> tuple[list[Problem], list[BrokenLine]]:
-    """The problems of any JSONL file with `question` and maybe `answer` and `id`; broken lines apart, the rest goes on."""
-    found, broken = dict[str, Problem](), list[BrokenLine]()
-    for where, row in read_jsonl(path):
-        read = row if isinstance(row, BrokenLine) else _own_problem(row, where, path.name.partition(".")[0])
-        if isinstance(read, BrokenLine):
-            broken.append(read)
-        elif read.id in found:
-            broken.append(BrokenLine(where, f"expected an id of its own, found '{read.id}' again"))
-        else:
-            found[read.id] = read
-    return list(found.values()), broken
-
-
-def _own_problem(row: Record, where: str, stem: str) -> Problem | BrokenLine:
-    question, name = row.get("question"), row.get("id")
-    if not isinstance(question, str) or not question.strip():
-        return BrokenLine(where, f"expected text under 'question', found {json.dumps(question)[:40]}")
-    try:
-        answer = _own_answer(row.get("answer"))
-    except DataError as error:
-        return BrokenLine(where, str(error))
-    return Problem(f"{stem}-{where.rpartition(':')[2]}" if name is None else str(name), question.strip(), answer)
-
-
-def _own_answer(given: object) -> str | None:
-    if given is None:
-        return None
-    if isinstance(given, bool):
-        return "yes" if given else "no"
-    if isinstance(given, float):
-        given = f"{given:.15g}"  # 0.1 + 0.2 as people mean it
-    return gold_number(given) if isinstance(given, str) and "####" in given else normal_answer(str(given))

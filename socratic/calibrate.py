@@ -26,6 +26,7 @@ from socratic.errors import DataError, UsageError
 from socratic.evaluate import Rated
 from socratic.leakage import Guard, Likeness
 from socratic.mix import TEST_WORDS
+from socratic.own_problems import read_problems
 from socratic.schema import Problem
 from socratic.whole import write_json
 
@@ -83,7 +84,7 @@ def _read(name: str, data: Path | None) -> list[Problem]:
         raise DataError(f"'{name}' has no split that votes may be calibrated on", hint=HINT)
     if found := REPORTED & set(re.split(r"[^a-z]+", Path(name).name.lower())):
         raise DataError(f"{name} is named like a test set ('{min(found)}')", hint=HINT)
-    problems, broken = benchmarks.read_problems(Path(name))
+    problems, broken = read_problems(Path(name))
     if broken:
         raise DataError(f"{broken[0].where}: {broken[0].reason}", hint="mend or remove the line")
     return problems

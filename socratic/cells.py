@@ -20,11 +20,11 @@ from pydantic import ValidationError
 
 from socratic import benchmarks, config, curriculum, methods, mix, provenance, tasks
 from socratic.config import Cell, Recipes, StyleConfig, TrainConfig
+from socratic.dialect import GUIDED, Guidance
 from socratic.errors import ConfigError, ModelError
 from socratic.folders import find_pair, model_type, read_student
-from socratic.methods import Guidance, Method, Plan
+from socratic.methods import Method, Plan
 from socratic.schema import Labels, Problem, Trace, Training
-from socratic.transcript import GUIDED
 
 CELLS = Path(__file__).parent.parent / "experiments"  # of a checkout; an installed package has none
 RECIPES = "recipes.yaml"  # beside the cells

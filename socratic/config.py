@@ -73,7 +73,7 @@ class Lora(Strict):
 
 
 class StyleConfig(Strict):
-    """The students' dialect (transcript.Style)."""
+    """The students' dialect (dialect.Style)."""
 
     numbers: Literal["references", "masked", "digits"] = "masked"
     solutions: Literal["equation", "sentence"] = "equation"

@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from socratic.dialect import Results, Role, Style
 from socratic.errors import DataError
 from socratic.schema import Trace, Training
-from socratic.transcript import Results, Role, Style, lesson, taught
+from socratic.transcript import lesson, taught
 from socratic.vocabulary import Vocabulary
 from socratic.whole import whole
 

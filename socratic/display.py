@@ -6,8 +6,10 @@ markup. Knows nothing of how anything is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,6 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 from rich.text import Text
 
+from socratic import runlog
 from socratic.errors import SocraticError
 from socratic.schema import Badge, Report, Share, Step, Trace
 
@@ -88,6 +91,34 @@ def tally(total: int, title: str = "") -> Iterator[Callable[[bool], None]]:
 
 
 @contextmanager
+def watching(runs: Sequence[Path], *, every: float = 2.0) -> Iterator[None]:
+    """A bar for each training in these run folders that has begun and is not done: logs are read anew after so many seconds."""
+    figures = TextColumn("{task.completed:.0f}/{task.total:.0f} steps  {task.fields[told]}")
+    left = threading.Event()
+    with Progress(TextColumn("{task.description}"), BarColumn(), figures, console=stderr, transient=True) as bars:
+        tasks = {run: bars.add_task(run.name, total=1, told="", visible=False) for run in runs}
+
+        def look() -> None:
+            while not left.wait(every):
+                for run, task in tasks.items():
+                    _show_training(bars, task, run)
+
+        looker = threading.Thread(target=look, daemon=True)
+        looker.start()
+        try:
+            yield
+        finally:
+            left.set()
+            looker.join()
+
+
+def _show_training(bars: Progress, task: TaskID, run: Path) -> None:
+    for last in runlog.read(run)[-1:]:
+        told, is_done = f"loss {last.loss:.3f}  {last.tokens_per_s:,} tokens/s", (run / "student").exists()
+        bars.update(task, total=last.steps, completed=last.step, told=told, visible=not is_done)
+
+
+@contextmanager
 def counting(total: int) -> Iterator[Callable[[], None]]:
     """A bar; call what it gives once per item."""
     figures = TextColumn("{task.completed:,}/{task.total:,}")
@@ -104,7 +135,8 @@ def downloading() -> Iterator[Callable[[downloads.Progress], None]]:
 
         def update(message: downloads.Progress) -> None:
             if message.place not in tasks:
-                tasks[message.place] = progress.add_task(message.place, total=message.total)
+                title = f"{message.place} (was here)" if message.was_here else message.place
+                tasks[message.place] = progress.add_task(title, total=message.total)
             progress.update(tasks[message.place], completed=message.received)
 
         yield update

@@ -6,7 +6,6 @@ log.jsonl in the run folder. Goes on from the last whole checkpoint. Knows nothi
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +18,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.nn.functional import cross_entropy, pad
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from socratic import runlog
 from socratic.config import TrainConfig
 from socratic.dataset import IGNORED, Packed, Rows
 from socratic.errors import ConfigError
 from socratic.models import no_bars
 from socratic.optimizer import MuonAdamW, computes_bf16
 from socratic.processes import is_one_of_several
-from socratic.whole import whole
 
 STATE = "trainer_state.json"
 GATHERED = 512  # supervised positions are padded to a multiple of this: CPUs compile kernels anew for each shape
@@ -34,7 +33,7 @@ GATHERED = 512  # supervised positions are padded to a multiple of this: CPUs co
 def fit(model: Any, packed: Packed, settings: TrainConfig, run: Path) -> None:
     """Train `model` on the rows in their packed order, epoch by epoch."""
     whole_steps = len(packed) // settings.rows * settings.rows  # every step has the same shape; the last few rows stay out
-    bar = Bar(run / "log.jsonl", tokens_per_step=settings.rows * settings.length)
+    bar = Bar(run, tokens_per_step=settings.rows * settings.length)
     trainer = SupervisedTrainer(
         model=model,
         args=_arguments(_in_reach(settings, len(packed)), run / "checkpoints"),
@@ -156,21 +155,17 @@ def head_reads_only(places: torch.Tensor, head: torch.nn.Module) -> Iterator[Non
 class Bar(TrainerCallback):  # type: ignore[misc]
     """Progress bar with loss, tokens per second and time left; the same figures as lines of a log."""
 
-    def __init__(self, log: Path, *, tokens_per_step: int) -> None:
-        self.log, self.tokens_per_step = log, tokens_per_step
+    def __init__(self, run: Path, *, tokens_per_step: int) -> None:
+        self.run, self.tokens_per_step = run, tokens_per_step
         columns = (TextColumn("training"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} steps"))
         figures = (TextColumn("loss {task.fields[loss]:.3f}  {task.fields[pace]:,.0f} tokens/s"), TimeRemainingColumn())
         self.progress = Progress(*columns, *figures, console=Console(stderr=True), disable=is_one_of_several())
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Open the bar, and take the steps out of the log that are done again after a checkpoint."""
+        """Open the bar, and the log where the last checkpoint was."""
         self.task = self.progress.add_task("", total=state.max_steps, completed=state.global_step, loss=float("nan"), pace=0.0)
         self.since, self.step = time.monotonic(), state.global_step
-        rows = self.log.read_text(encoding="utf-8").splitlines(keepends=True) if self.log.exists() else []
-        written = (row for row in rows if row.endswith("\n"))  # a kill may tear the last
-        done = [row for row in written if json.loads(row)["step"] <= state.global_step]
-        with whole(self.log) as partial:
-            partial.write_text("".join(done), encoding="utf-8")
+        runlog.cut(self.run, state.global_step)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Move the bar."""
@@ -186,7 +181,5 @@ class Bar(TrainerCallback):  # type: ignore[misc]
         pace = (state.global_step - self.step) * self.tokens_per_step / max(now - self.since, 1e-9)
         self.since, self.step = now, state.global_step
         self.progress.update(self.task, loss=logs["loss"], pace=pace)
-        figures = {"loss": logs["loss"], "grad_norm": logs["grad_norm"], "rate": logs["learning_rate"]}
-        row = {"step": state.global_step, **figures, "tokens_per_s": round(pace)}
-        with self.log.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(row) + "\n")
+        figures = (logs["loss"], logs["grad_norm"], logs["learning_rate"])
+        runlog.append(self.run, runlog.Figures(state.global_step, state.max_steps, *figures, round(pace)))

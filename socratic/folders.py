@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from socratic.dialect import Style
 from socratic.errors import ModelError
-from socratic.transcript import Style
 
 PAIRS = Path(__file__).parent / "pairs"  # shipped inside the package
 WEIGHTS, SMALL_WEIGHTS = "model.safetensors", "model.int8.safetensors"  # fp16, and in eight bits (see quantized)

@@ -21,12 +21,12 @@ from sympy import Rational
 from socratic import benchmarks, prompts, rationales
 from socratic.answers import Kind, kind_of, lenient, normal_number, same_answer
 from socratic.arithmetic import UNIT_CONSTANTS, Known, check_solution, equations, find_numbers
+from socratic.dialect import MARKS, MAX_RESULTS
 from socratic.errors import DataError
 from socratic.leakage import Guard, Leak, Likeness, set_name
 from socratic.prompts import Answers, ChoiceAnswer, FactsAnswer, PairsAnswer, RationaleAnswer
+from socratic.replies import Finish, Reply
 from socratic.schema import Ended, Problem, Source, Step, Trace, Verdict
-from socratic.teacher import Finish, Reply
-from socratic.transcript import MARKS, MAX_RESULTS
 
 MAX_STEPS: Final = MAX_RESULTS  # later results could not be referred to
 MAX_LINE: Final = 2_000  # characters of a subquestion, a solution or a rationale

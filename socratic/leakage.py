@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from socratic import benchmarks
 from socratic.errors import DataError, NoDataError
+from socratic.own_problems import read_problems
 from socratic.schema import Problem
 
 GRAM: Final = 8  # words
@@ -149,7 +150,7 @@ def _tests(name: str, data: Path | None) -> list[Problem]:
 
 
 def _own_tests(path: Path) -> list[Problem]:
-    problems, broken = benchmarks.read_problems(path)
+    problems, broken = read_problems(path)
     if broken:
         raise DataError(f"{broken[0].where}: {broken[0].reason}", hint="a test set must be whole to be guarded; mend the line")
     return [replace(problem, dataset=path.name) for problem in problems]

@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 
 from socratic.budget import Tokens
 from socratic.errors import RunError
+from socratic.replies import Reply
 from socratic.schema import Problem
-from socratic.teacher import Reply, Sampling
+from socratic.teacher import Sampling
 
 
 def key_of(problem: Problem, prompt_sha256: str, sampling: Sampling, sample: int) -> str:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from socratic import transcript
+from socratic.dialect import GUIDED, Guidance, Piece, Style
 from socratic.engines import Engine
 from socratic.errors import ConfigError, DataError
 from socratic.evaluate import Reasoner
@@ -22,8 +23,6 @@ from socratic.mix import as_learned
 from socratic.orchestrator import Asks, Orchestrator, Solves
 from socratic.schema import Decoding, Problem, Trace, Training
 from socratic.students import WHOLE, Ahead, Answerer, Decomposer, Guides, Planner, Solver, Undivided, open_engine
-from socratic.transcript import GUIDED, Piece, Style
-from socratic.transcript import Guidance as Guidance  # for callers, beside Method and Plan
 from socratic.voting import Vote
 
 

@@ -20,12 +20,12 @@ from socratic import benchmarks, curriculum, filters
 from socratic.answers import normal_answer, same_answer
 from socratic.arithmetic import Known, check_solution, equations, number_text
 from socratic.config import DataSource, TrainConfig
+from socratic.dialect import GUIDED, Guidance, Numbers, Solutions, Style
 from socratic.earlier import ask_earlier
 from socratic.errors import ConfigError, DataError
 from socratic.leakage import Guard, LeakReport, Likeness, load_guard, set_name
 from socratic.resample import Plan, align
 from socratic.schema import Badge, Ended, Problem, Step, Trace, Training, badge
-from socratic.transcript import GUIDED, Guidance, Numbers, Solutions, Style
 
 TEST_WORDS = frozenset({"test", "dev", "all"})  # in a dataset's or split's name; SVAMP's "all" holds its test problems
 

@@ -37,11 +37,11 @@ from transformers.utils import logging
 
 from socratic import vocabulary as vocabularies
 from socratic.config import Lora
+from socratic.dialect import ASK, END, PROBLEM
 from socratic.errors import ConfigError, ModelError
 from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, model_type, read_student, refuse_pickle, weights_file
 from socratic.prefix_lm import PrefixLM, PrefixLMConfig
 from socratic.quantized import dequantize, quantize
-from socratic.transcript import ASK, END, PROBLEM
 from socratic.vocabulary import Vocabulary
 
 SCRATCH = {  # name: (layers, width); heads are 64 wide

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from socratic.errors import CallError, DataError
+from socratic.replies import Finish, Reply, bounded
 from socratic.schema import BrokenLine, Problem, read_jsonl
-from socratic.teacher import Finish, Reply, bounded
 
 
 class Replay:

@@ -14,19 +14,20 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from socratic import methods, mix, provenance
+from socratic import methods, mix, provenance, runlog
 from socratic.cells import Asked, Order, Sets, Student, Task, asked_of, gold_of, tasks_of
 from socratic.config import TrainConfig
+from socratic.dialect import Guidance
 from socratic.errors import ConfigError, RunError, SocraticError
 from socratic.evaluate import Reasoner, evaluate
-from socratic.methods import Guidance, Method, Plan
+from socratic.methods import Method, Plan
 from socratic.processes import side_by_side
 from socratic.report import Row, Score, Table, plot, plot_growth
 from socratic.schema import RunRecord, Training
@@ -62,15 +63,21 @@ class Makers:
 MAKERS = Makers()
 
 
-def reproduce(order: Order, *, say: Callable[[str], None] = lambda line: None, makers: Makers = MAKERS) -> Table:
-    """Fill the table; `say` hears one line per training and per cell. Raises ConfigError, DataError, ModelError, RunError."""
+Say = Callable[[str], None]  # hears a line per training and per cell
+Watch = Callable[[Sequence[Path]], AbstractContextManager[None]]  # is open while students train in these run folders
+
+
+def reproduce(
+    order: Order, *, say: Say = lambda line: None, watch: Watch = lambda runs: nullcontext(), makers: Makers = MAKERS
+) -> Table:
+    """Fill the table. Raises ConfigError, DataError, ModelError, RunError."""
     tasks = tasks_of(order)
     sets = {task.set: asked_of(task.cell, order) for task in {task.set: task for task in tasks}.values()}
     with _room(order.out):
         _claim(order, tasks, sets)
         for seed in order.seeds:
             waiting = [task for task in tasks if task.seed == seed and not task.place(order.out).exists()]
-            _train_all(waiting, order, say, makers)
+            _train_all(waiting, order, say, watch, makers)
             for task in waiting:
                 _pair_up(task, order.out)
             score_one = partial(_score, sets=sets, order=order, makers=makers)
@@ -143,7 +150,7 @@ def _room(out: Path) -> Iterator[None]:
 # Training.
 
 
-def _train_all(tasks: Sequence[Task], order: Order, say: Callable[[str], None], makers: Makers) -> None:
+def _train_all(tasks: Sequence[Task], order: Order, say: Say, watch: Watch, makers: Makers) -> None:
     """Each student once, however many cells need it."""
     students = {student.name: student for task in tasks for student in task.students}
     waiting = [student for name, student in students.items() if not (order.out / "students" / name / TRAINED).exists()]
@@ -151,8 +158,10 @@ def _train_all(tasks: Sequence[Task], order: Order, say: Callable[[str], None], 
     if not waiting:
         return
     say(f"{len(waiting)} of {len(students)} students to train; each keeps a log: {order.out / 'students'}/…/log.jsonl")
-    for number, (student, _) in enumerate(side_by_side(work, waiting, makers.trained_at_once(order.jobs)), 1):
-        say(f"trained {number} of {len(waiting)}: {student.name}, seed {student.settings.seed}")
+    at_once, runs = makers.trained_at_once(order.jobs), [order.out / "students" / student.name for student in waiting]
+    with watch(runs) if min(at_once, len(runs)) > 1 else nullcontext():  # one alone shows a bar of its own
+        for number, (student, _) in enumerate(side_by_side(work, waiting, at_once), 1):
+            say(f"trained {number} of {len(waiting)}: {student.name}, seed {student.settings.seed}")
 
 
 def _train(student: Student, *, order: Order, makers: Makers) -> None:
@@ -177,13 +186,10 @@ def _pair_up(task: Task, out: Path) -> None:
 
 def _seconds(run: Path, settings: TrainConfig) -> float:
     """Of the optimizer's steps by the training's log, which a run that was stopped and went on continues."""
-    log, seconds, before = run / "log.jsonl", 0.0, 0
-    for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else ():
-        if not line.endswith("\n"):  # torn by a kill
-            break
-        row = json.loads(line)
-        tokens = (row["step"] - before) * settings.rows * settings.length
-        seconds, before = seconds + tokens / max(row["tokens_per_s"], 1), row["step"]
+    seconds, before = 0.0, 0
+    for figures in runlog.read(run):
+        tokens = (figures.step - before) * settings.rows * settings.length
+        seconds, before = seconds + tokens / max(figures.tokens_per_s, 1), figures.step
     return seconds
 
 

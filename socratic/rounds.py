@@ -26,6 +26,7 @@ from socratic.evaluate import evaluate as measure
 from socratic.evaluate import grade
 from socratic.leakage import load_guard, set_name
 from socratic.orchestrator import Orchestrator
+from socratic.own_problems import read_problems
 from socratic.schema import BrokenLine, Decoding, Problem, Trace, read_jsonl, write_jsonl
 from socratic.whole import write_json
 
@@ -269,7 +270,7 @@ def _picked(problems: list[Problem], limit: int, seed: int) -> list[Problem]:
 def _read(name: str, split: str, data: Path | None) -> list[Problem]:
     if not name.endswith((".jsonl", ".jsonl.gz")):
         return benchmarks.problems(name, split, data=data)
-    problems, broken = benchmarks.read_problems(Path(name))
+    problems, broken = read_problems(Path(name))
     if broken:
         raise DataError(f"{broken[0].where}: {broken[0].reason}", hint="mend or remove the line")
     if bare := next((problem.id for problem in problems if problem.answer is None), None):

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from socratic import transcript
+from socratic import dialect, readback, transcript
 from socratic.arithmetic import Known, calculate, check_solution, number_value
+from socratic.dialect import ASK, DONE, END, EQUALS, MARKS, RESULTS, SOLVE, Guidance, Mark, Piece, Segment, Solutions, Style
 from socratic.engines import Engine, Prompt
 from socratic.errors import ExpressionError, UsageError
 from socratic.folders import StudentFolder, find_pair
 from socratic.schema import Decoding, Ended, Problem, Trace
-from socratic.transcript import ASK, DONE, END, EQUALS, MARKS, RESULTS, SOLVE, Guidance, Mark, Piece, Segment, Solutions, Style
 
 QUESTION_TOKENS = 40  # at most, of a subquestion
 PLAN_TOKENS = 96
@@ -87,13 +87,13 @@ class Planner:
         written = _complete(self.engine, prompts, stop=end, most=PLAN_TOKENS, least=1, decoding=Decoding())
         for problem, ids in zip(new, written, strict=True):
             pieces = self.engine.vocabulary.decode(ids or [])
-            self.plans[problem] = transcript.read_guide(piece for piece in pieces if piece is not END)
+            self.plans[problem] = readback.read_guide(piece for piece in pieces if piece is not END)
         return [self.plans[problem] for problem in problems]
 
     def _prompt(self, problem: Problem) -> Prompt:
         may = frozenset({END})
         if self.style.guidance is Guidance.EQUATIONS:
-            may |= transcript.allowed_marks(Known.of(problem.question), self.style) | frozenset(RESULTS)
+            may |= dialect.allowed_marks(Known.of(problem.question), self.style) | frozenset(RESULTS)
         ids = self.engine.vocabulary.encode_segments(transcript.plan_prompt(problem, self.style))
         return Prompt(tuple(ids), _banned(self.engine, may))
 
@@ -125,7 +125,7 @@ class Decomposer:
 
     def _prompt(self, trace: Trace, known: Known, context: list[Segment], opening: tuple[int, ...]) -> Prompt:
         own = {ASK, SOLVE, DONE} if trace.steps else {ASK, SOLVE}  # a trace without steps cannot be done
-        may = transcript.allowed_marks(known, self.style) | own
+        may = dialect.allowed_marks(known, self.style) | own
         return Prompt((*self.engine.vocabulary.encode_segments(context), *opening), _banned(self.engine, may))
 
     def _read(self, opening: tuple[int, ...], turn: list[int] | None, known: Known) -> str | Ended:
@@ -137,7 +137,7 @@ class Decomposer:
         if pieces[:1] != [ASK] or pieces[-1:] != [SOLVE]:
             return Ended.NO_ANSWER
         inner = [p for p in pieces[1:-1] if p not in (ASK, DONE)]
-        return transcript.read_question(inner, known) or Ended.NO_ANSWER
+        return readback.read_question(inner, known) or Ended.NO_ANSWER
 
 
 class Ahead:
@@ -213,7 +213,7 @@ class Solver:
         ids = self.engine.vocabulary.ids
         stop = frozenset({ids[END], ids[EQUALS]} if decoding.calculator else {ids[END]})
         own = {END, EQUALS} if decoding.calculator else {END, EQUALS, *RESULTS}
-        may = [transcript.allowed_marks(turn.known, self.style) | own for turn in turns]
+        may = [dialect.allowed_marks(turn.known, self.style) | own for turn in turns]
         prompts = [Prompt(tuple(turn.ids), _banned(self.engine, marks)) for turn, marks in zip(turns, may, strict=True)]
         most, least = self.limits.tokens, self.limits.least
         written = _complete(self.engine, prompts, stop=stop, most=most, least=least, decoding=decoding)
@@ -234,7 +234,7 @@ class Solver:
     def _calculate(self, turn: _Turn, new: list[int], pieces: list[Piece]) -> None:
         """Put the exact result after the equals mark; an expression that cannot be read ends the turn."""
         try:
-            result = calculate(transcript.read_expression(pieces, turn.known))
+            result = calculate(readback.read_expression(pieces, turn.known))
         except ExpressionError:
             turn.rest, turn.over = pieces, True
             return
@@ -246,7 +246,7 @@ class Solver:
     def _close(self, trace: Trace, turn: _Turn) -> str | Ended:
         if turn.full and not turn.equations:
             return Ended.CONTEXT_FULL
-        return transcript.read_solution(turn.equations, turn.rest, _known(trace))
+        return readback.read_solution(turn.equations, turn.rest, _known(trace))
 
 
 def _own_results(pieces: Sequence[Piece]) -> tuple[list[tuple[list[Piece], str]], list[Piece]]:

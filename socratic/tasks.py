@@ -16,6 +16,7 @@ from typing import Final
 
 from socratic import benchmarks, choices, curriculum
 from socratic.errors import DataError
+from socratic.own_problems import read_problems
 from socratic.schema import BrokenLine, Labels, Problem, Trace
 
 CURRICULUM: Final = "curriculum"
@@ -105,7 +106,7 @@ def _splits(name: str) -> tuple[str, ...]:
 
 
 def _own(path: Path) -> Task:
-    problems, broken = benchmarks.read_problems(path)
+    problems, broken = read_problems(path)
     if not problems and not broken:
         raise DataError(f"{path} is empty", hint='give one problem a line: {"question": "…", "answer": "…"}')
     files = {str(path): sha256(path.read_bytes()).hexdigest()}

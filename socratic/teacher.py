@@ -9,8 +9,6 @@ asked for again. Knows nothing of ledgers, of money, or of whether an answer is 
 from __future__ import annotations
 
 import asyncio
-import json
-import math
 import os
 import re
 import time
@@ -18,71 +16,21 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import SecretStr
 
 from socratic.errors import CallError, TeacherError, UsageError
 from socratic.prompts import Answers, Prompt
+from socratic.replies import MAX_COMPLAINT, Reply, Rung, read_reply
 from socratic.schema import Problem
 
 if TYPE_CHECKING:  # it takes most of a second
     from openai import APIStatusError, AsyncOpenAI
 
-MAX_TEXT: Final = 20_000  # characters of a reply that are kept; no rationale is that long
-MAX_COMPLAINT: Final = 300  # characters of a server's complaint
-MAX_USAGE: Final = 1_000  # characters of its account of tokens
 MAX_PAUSE: Final = 120.0  # seconds that a server may ask us to wait; the client does not heed more either
 LOCAL: Final = ("localhost", "127.0.0.1", "::1")
-
-
-class Rung(StrEnum):
-    """How JSON is asked for, the strictest first."""
-
-    SCHEMA = "json_schema"
-    OBJECT = "json_object"
-    MARKED = "marked"
-
-
-class Finish(StrEnum):
-    """How a reply ended."""
-
-    STOP = "stop"
-    LENGTH = "length"  # at the limit of tokens
-    OVERSIZE = "oversize"  # at MAX_TEXT
-    REFUSED = "refused"  # by the model, or by a filter
-    UNREADABLE = "unreadable"  # the server sent what is no chat completion
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens as the server counted them; `raw` is its own account as JSON, since providers count differently."""
-
-    input: int
-    output: int
-    raw: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came back. `logprob` is the mean of its tokens, `retries` were made for transport; stored answers have no `rung`."""
-
-    text: str
-    finish: Finish
-    rung: Rung | None = None
-    usage: Usage | None = None
-    served: str = ""  # the model that the server names
-    fingerprint: str = ""
-    logprob: float | None = None
-    retries: int = 0
-
-    @classmethod
-    def from_dict(cls, row: dict[str, Any]) -> Reply:
-        """Read the ledger's form. Raises KeyError, TypeError, ValueError."""
-        usage = Usage(**row["usage"]) if row.get("usage") else None
-        return cls(**{**row, "finish": Finish(row["finish"]), "rung": Rung(row["rung"]) if row["rung"] else None, "usage": usage})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +43,6 @@ class Sampling:
     top_p: float | None = None
     seed: int | None = None
     logprobs: bool = False
-
-
-def bounded(text: str, finish: Finish) -> Reply:
-    """A text as a reply, cut where it is longer than any answer."""
-    return Reply(text[:MAX_TEXT], Finish.OVERSIZE if len(text) > MAX_TEXT else finish)
 
 
 class Teacher(Protocol):
@@ -117,40 +60,6 @@ class Teacher(Protocol):
     async def close(self) -> None:
         """No call follows."""
         ...
-
-
-# What is read of a chat completion. Usage is read apart: a wrong one must not cost the answer.
-
-
-class _Said(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Token(BaseModel):
-    logprob: float
-
-
-class _Logprobs(BaseModel):
-    content: tuple[_Token, ...] | None = None
-
-
-class _Choice(BaseModel):
-    message: _Said
-    finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
-
-
-class _Completion(BaseModel):
-    choices: tuple[_Choice, ...] = Field(min_length=1)
-    usage: Any = None
-    model: str | None = None
-    system_fingerprint: str | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int = Field(ge=0)
-    completion_tokens: int = Field(ge=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,36 +150,13 @@ class OpenAITeacher:
         }
 
     def read(self, raw: bytes, rung: Rung, retries: int = 0) -> Reply:
-        """The reply in the body of a good response; a body that is no chat completion is an unreadable one."""
-        try:
-            completion = _Completion.model_validate_json(raw)
-        except ValidationError:
-            return Reply(self.scrub(raw.decode("utf-8", "replace"))[:MAX_TEXT], Finish.UNREADABLE, rung, retries=retries)
-        choice = completion.choices[0]
-        text, finish = _said(choice)
-        kept = bounded(self.scrub(text), finish)
-        return Reply(
-            text=kept.text,
-            finish=kept.finish,
-            rung=rung,
-            usage=self._usage(completion.usage),
-            served=self.scrub(completion.model or "")[:MAX_COMPLAINT],
-            fingerprint=self.scrub(completion.system_fingerprint or "")[:MAX_COMPLAINT],
-            logprob=_mean_logprob(choice.logprobs),
-            retries=retries,
-        )
+        """The reply in the body of a good response, without the key."""
+        return read_reply(raw, rung, retries, self.scrub)
 
     def scrub(self, text: str) -> str:
         """The text without the key; servers quote it in complaints. Halves of surrogate pairs, which no file can hold, go too."""
         key = self._key.get_secret_value()
         return (text.replace(key, "[key]") if key else text).encode("utf-8", "replace").decode("utf-8")
-
-    def _usage(self, raw: Any) -> Usage | None:
-        try:
-            found = _Usage.model_validate(raw)
-        except ValidationError:
-            return None
-        return Usage(found.prompt_tokens, found.completion_tokens, self.scrub(json.dumps(raw))[:MAX_USAGE])
 
     async def _call(self, problem: Problem, sample: int, rung: Rung) -> Reply:
         body = self.body(problem, sample, rung)
@@ -379,19 +265,6 @@ def _response_format(rung: Rung, answers: Answers) -> dict[str, Any]:
         return {"response_format": {"type": "json_object"}}
     schema = {"name": answers.value, "strict": True, "schema": answers.model.json_schema()}
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
-
-
-def _said(choice: _Choice) -> tuple[str, Finish]:
-    if choice.message.refusal or choice.finish_reason == "content_filter":
-        return choice.message.refusal or choice.message.content or "", Finish.REFUSED
-    return choice.message.content or "", Finish.LENGTH if choice.finish_reason == "length" else Finish.STOP
-
-
-def _mean_logprob(found: _Logprobs | None) -> float | None:
-    """Mean of the tokens; None where the server gave none, or values that are none."""
-    tokens = found.content if found and found.content else ()
-    mean = math.fsum(token.logprob for token in tokens) / len(tokens) if tokens else math.nan
-    return mean if math.isfinite(mean) else None
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -23,11 +23,12 @@ import torch
 from socratic import __version__, config, models, provenance
 from socratic.config import TrainConfig
 from socratic.dataset import Packed, examples, pack, written_by
+from socratic.dialect import DONE, Mark, Style
 from socratic.errors import ConfigError
 from socratic.fit import fit
 from socratic.mix import Mix, files, style_of, training_mix
 from socratic.schema import Trace, Training
-from socratic.transcript import DONE, Mark, Style, lesson, taught
+from socratic.transcript import lesson, taught
 from socratic.vocabulary import Vocabulary
 from socratic.whole import write_json
 

@@ -1,8 +1,8 @@
-"""What students read and write: the only module that knows the marks and the order of a transcript.
+"""What students read and write: the only module that knows the order of a transcript.
 
 In: a `Trace`, finished or not, and a `Style`. Out: `Segment`s, each a run of pieces (text or `Mark`) that one role
-writes; and back: what a student wrote becomes a subquestion or a solution with real numbers. Training renders finished
-traces, inference renders the unfinished one with the same code, so the two cannot drift apart.
+writes. Training renders finished traces, inference renders the unfinished one with the same code, so the two cannot
+drift apart. `readback` is the way back.
 
     <|problem|> She sold <n0> 48 cakes …    problem      read by both
     <|ask|> How many cakes …? <|solve|>     decomposer   its subquestion and its stop mark
@@ -23,110 +23,42 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sympy import Rational
 
 from socratic import arithmetic
-from socratic.arithmetic import Expression, Known, Number, evaluate, find_numbers, number_text, number_value, provenance
+from socratic.arithmetic import Expression, Known, Number, evaluate, find_numbers, number_text, provenance
+from socratic.dialect import (
+    ASK,
+    CAPITAL,
+    DONE,
+    END,
+    EQUALS,
+    MAX_NUMBERS,
+    MAX_RESULTS,
+    NUMBERS,
+    OPEN,
+    PLAN,
+    PROBLEM,
+    RESULTS,
+    SOLVE,
+    Capitals,
+    Guidance,
+    Mark,
+    Numbers,
+    Piece,
+    Role,
+    Segment,
+    Solutions,
+    Style,
+    in_brackets,
+)
 from socratic.errors import ExpressionError
 from socratic.schema import Ended, Operand, Origin, Problem, Step, Trace, Training
 
-MAX_NUMBERS = 16  # of a problem; later ones stay digits
-MAX_RESULTS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A piece that is one token of its own and never part of anybody's text."""
-
-    name: str
-
-
-PROBLEM, ASK, SOLVE, EQUALS, END, DONE, CAPITAL = (Mark(f"<|{n}|>") for n in ("problem", "ask", "solve", "=", "end", "done", "^"))
-NUMBERS = tuple(Mark(f"<n{i}>") for i in range(MAX_NUMBERS))
-RESULTS = tuple(Mark(f"<r{i}>") for i in range(MAX_RESULTS))
-MARKS = (PROBLEM, ASK, SOLVE, EQUALS, END, DONE, CAPITAL, *NUMBERS, *RESULTS)
-
-Piece = str | Mark
 _Used = frozenset[tuple[Origin, int]]
-
-
-class Role(StrEnum):
-    """Who writes a segment."""
-
-    PROBLEM = "problem"
-    GUIDE = "guide"
-    DECOMPOSER = "decomposer"
-    SOLVER = "solver"
-    CALCULATOR = "calculator"
-
-
-class Numbers(StrEnum):
-    """How numbers are written: tag and digits, the tag alone, or digits alone (design decision 8)."""
-
-    REFERENCES = "references"
-    MASKED = "masked"
-    DIGITS = "digits"
-
-
-class Solutions(StrEnum):
-    """How much of a solution a solver writes."""
-
-    EQUATION = "equation"
-    SENTENCE = "sentence"
-
-
-class Results(StrEnum):
-    """Whether a solver learns the results that the calculator inserts."""
-
-    INSERTED = "inserted"
-    LEARNED = "learned"
-
-
-class Capitals(StrEnum):
-    """Whether students write capitals themselves, or a mark before the word: a lower-case vocabulary knows no "Nora"."""
-
-    KEPT = "kept"
-    MARKED = "marked"
-
-
-class Guidance(StrEnum):
-    """What a decomposer is told of the solution, beside the problem."""
-
-    NONE = "none"
-    STEPS = "steps"  # how many
-    OPERATORS = "operators"  # of each step
-    EQUATIONS = "equations"  # of each step, without their results
-
-
-GUIDED = frozenset({Training.DECOMPOSER, Training.QUESTIONS, Training.UNIFIED, Training.PLANNER})  # by Style.guidance
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """The dialect of a pair; saved with its weights, so that inference uses the training form."""
-
-    numbers: Numbers = Numbers.MASKED
-    solutions: Solutions = Solutions.EQUATION
-    results: Results = Results.INSERTED
-    capitals: Capitals = Capitals.KEPT
-    guidance: Guidance = Guidance.NONE
-
-    @classmethod
-    def of(cls, *, numbers: str, solutions: str, results: str, capitals: str = "kept", guidance: str = "none") -> Style:
-        """From the words that configurations and student.json use. Raises ValueError, TypeError."""
-        return cls(Numbers(numbers), Solutions(solutions), Results(results), Capitals(capitals), Guidance(guidance))
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A run of pieces that one role writes. No text piece ends in a space."""
-
-    role: Role
-    pieces: tuple[Piece, ...]
 
 
 def render(trace: Trace, style: Style, guide: Sequence[Piece] = ()) -> list[Segment]:
@@ -206,15 +138,7 @@ def guide(trace: Trace, style: Style) -> tuple[Piece, ...]:
     return tuple(told if style.guidance is Guidance.EQUATIONS else (piece for piece in told if piece in _OPERATORS))
 
 
-PLAN = " Plan:"
 _OPERATORS = frozenset({"+", "-", "*", "/", "ceil(", "floor(", ",", ";"})
-_PLANNED = re.compile(r"(?:ceil|floor)\(|[\d.]+|[^\w\s]")
-
-
-def read_guide(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
-    """A plan that a planner wrote, cut into the pieces that `guide` makes: a decomposer must read the tokens that it learned."""
-    cut = ((piece,) if isinstance(piece, Mark) else _PLANNED.findall("".join(piece.split())) for piece in pieces)
-    return tuple(part for parts in cut for part in parts)
 
 
 def ask(question: str, known: Known, style: Style) -> Segment:
@@ -227,12 +151,6 @@ def result_pieces(index: int, text: str, style: Style) -> tuple[Piece, ...]:
     if style.numbers is Numbers.DIGITS or index >= MAX_RESULTS:
         return (f" {text}",)
     return (RESULTS[index],) if style.numbers is Numbers.MASKED else (RESULTS[index], f" {text}")
-
-
-def allowed_marks(known: Known, style: Style) -> frozenset[Mark]:
-    """What may stand inside a text: the references that exist (another one names a number that nobody gave), and capitals."""
-    capital = (CAPITAL,) if style.capitals is Capitals.MARKED else ()
-    return frozenset((*NUMBERS[: len(known.numbers)], *RESULTS[: len(known.results)], *capital))
 
 
 def _problem(known: Known, style: Style) -> Segment:
@@ -302,9 +220,6 @@ _WORKING = re.compile(  # of the text read backwards
     r"\s*+(?P<unit>\$?)\s*+=(?:\(\s?(?:liec|roolf)\b|[\d\s.,$%+\-*/x\u00d7\u00f7()=])*+"
 )
 _SIGN = re.compile(r"(?:ceil|floor)\(|\S")
-_SIGNS = r"(?:[0-9.+\-*/()%]|(?:ceil|floor) ?\()*+"
-_ARITHMETIC, _ARITHMETIC_TAIL = re.compile(_SIGNS), re.compile(rf" ({_SIGNS})\Z")
-_OPEN = "<<"  # parts a sentence from the equation in it: "in year 5" is no operand
 
 
 def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> tuple[list[Segment], Known, _Used]:
@@ -320,7 +235,7 @@ def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> t
         operands = provenance(expression, known, used)
         used |= {(o.origin, o.index) for o in operands if o.index is not None}
         before = _without_working(_without_result(step.solution[place : match.start()], inserted)) if sentence else ""
-        prefix = (*_text_pieces(before, known, style, opening=not place), f" {_OPEN}") if sentence else ()
+        prefix = (*_text_pieces(before, known, style, opening=not place), f" {OPEN}") if sentence else ()
         equation = _expression_pieces(expression, operands, known, style)
         segments.append(Segment(Role.SOLVER, (*prefix, *equation, EQUALS)))
         value = arithmetic.result(match["stated"], expression.value)
@@ -359,88 +274,8 @@ def _expression_pieces(expression: Expression, operands: Sequence[Operand], know
 def _operand_pieces(value: Rational, operand: Operand, known: Known, style: Style) -> Iterator[Piece]:
     index, marks = operand.index, NUMBERS if operand.origin is Origin.PROBLEM else RESULTS
     if style.numbers is Numbers.DIGITS or index is None or index >= len(marks):
-        yield from re.findall(r"[\d.]+|\D", _in_brackets(number_text(value)))
+        yield from re.findall(r"[\d.]+|\D", in_brackets(number_text(value)))
     elif operand.origin is Origin.PROBLEM and known.numbers[index].value != value:
         yield from ("(", NUMBERS[index], "/", "100", ")")  # 0.2 from "20%"
     else:
         yield marks[index]
-
-
-def read_question(pieces: Iterable[Piece], known: Known) -> str:
-    """A subquestion that the decomposer wrote, with real numbers in place of references."""
-    text = _plain(pieces, known).strip()
-    return text[:1].upper() + text[1:]
-
-
-def read_expression(pieces: Sequence[Piece], known: Known) -> str:
-    """The expression at the end of what the solver wrote, with real numbers; text before it is left out."""
-    return _split_expression(pieces, known)[1]
-
-
-def read_solution(turn: Sequence[tuple[Sequence[Piece], str]], rest: Sequence[Piece], known: Known) -> str:
-    """A whole turn: (pieces up to an equals mark, result) pairs, then what followed; numbers are real in the end."""
-    text = ""
-    for pieces, result in turn:
-        before, expression = _split_expression(pieces, known)
-        unit = "$" if before.endswith("$") else ""
-        text += f"{before.removesuffix('$').rstrip()} {unit}{expression} = {unit}<<{expression}={result}>>{result}"
-        try:
-            known = known.having(number_value(result))
-        except ExpressionError:
-            continue
-    return (text + _plain(rest, known)).strip()
-
-
-def _split_expression(pieces: Sequence[Piece], known: Known) -> tuple[str, str]:
-    """(text before, expression): what the last `<<` parts, else the longest tail of arithmetic signs, digits, references.
-
-    Of " Nora needs 48/2", whose digits were not parted, and of " Nora needs ceil(" it is what follows the last space.
-    """
-    for index in reversed(range(len(pieces))):
-        before, opened, after = str(pieces[index]).rpartition(_OPEN) if isinstance(pieces[index], str) else ("", "", "")
-        if opened:
-            return _plain((*pieces[:index], before.rstrip()), known), _expression((after, *pieces[index + 1 :]), known)
-    start = len(pieces)
-    while start and (isinstance(pieces[start - 1], Mark) or _ARITHMETIC.fullmatch(str(pieces[start - 1]).strip())):
-        start -= 1
-    words = str(pieces[start - 1]) if start else ""
-    tail = _ARITHMETIC_TAIL.search(words)
-    if tail and (start == len(pieces) or tail[1].endswith("(")):
-        before = words[: tail.start()].rstrip()
-        return _plain((*pieces[: start - 1], before), known), _expression((tail[1], *pieces[start:]), known)
-    return _plain(pieces[:start], known), _expression(pieces[start:], known)
-
-
-def _expression(pieces: Iterable[Piece], known: Known) -> str:
-    return "".join(_value(piece, known, bracket=True) if isinstance(piece, Mark) else piece.strip() for piece in pieces)
-
-
-def _plain(pieces: Iterable[Piece], known: Known) -> str:
-    text, capital = "", False
-    for piece in pieces:
-        if piece is CAPITAL:
-            capital = True
-        elif isinstance(piece, Mark):
-            shown = _value(piece, known, bracket=False)
-            text += shown if text.endswith(("$", "(", "-", "/", "#")) else f" {shown}"
-        else:
-            text += re.sub(r"\w", lambda letter: letter[0].upper(), piece, count=1) if capital else piece
-            capital = False
-    return text
-
-
-def _value(mark: Mark, known: Known, *, bracket: bool) -> str:
-    """What a reference stands for; inside expressions (`bracket`) as a number, with fractions in brackets."""
-    if mark in NUMBERS and NUMBERS.index(mark) < len(known.numbers):
-        number = known.numbers[NUMBERS.index(mark)]
-        value = number_text(number.value)
-        return value if bracket and "/" not in value else number.text  # 0.12345678 stays as it is written
-    if mark in RESULTS and RESULTS.index(mark) < len(known.results):
-        text = number_text(known.results[RESULTS.index(mark)])
-        return _in_brackets(text) if bracket else text
-    return mark.name
-
-
-def _in_brackets(number: str) -> str:
-    """A fraction or a negative number as an operand: `3/(10/3)` is not `3/10/3`."""
-    return f"({number})" if "/" in number or number.startswith("-") else number

@@ -1,6 +1,6 @@
 """Between pieces and token ids.
 
-In: pieces (transcript), or texts to learn a byte-level BPE from. Out: token ids, and pieces again. Every digit is a token
+In: pieces (dialect), or texts to learn a byte-level BPE from. Out: token ids, and pieces again. Every digit is a token
 of its own, every mark is one special token, and text that merely looks like a mark is encoded as plain text: marks get
 in by id alone. Works over any `tokenizer.json` (own or GPT-2's). Knows nothing of roles, models or the transcript's order.
 """
@@ -17,15 +17,15 @@ from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from socratic.dialect import MARKS, Mark, Piece, Segment
 from socratic.errors import ModelError
-from socratic.transcript import MARKS, Mark, Piece, Segment
 
 FILE = "tokenizer.json"
 _NAMES = re.compile("|".join(re.escape(mark.name) for mark in MARKS))
 
 
 class Vocabulary:
-    """A tokenizer whose special tokens are the transcript's marks."""
+    """A tokenizer whose special tokens are the dialect's marks."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         tokenizer.add_special_tokens([mark.name for mark in MARKS])

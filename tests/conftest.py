@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from teacher_server import PROMPT
 
-from socratic import curriculum
+from socratic import curriculum, prompts
 from socratic.curriculum import Family
+from socratic.dialect import Style
 from socratic.schema import Trace, write_jsonl
-from socratic.transcript import Style, render
+from socratic.transcript import render
 from socratic.vocabulary import Vocabulary
 
 LENGTH = 160  # tokens that the tiny GPT-2 and the tiny BERT read
@@ -36,11 +38,25 @@ def traces(families: tuple[list[Family], list[Family]]) -> list[Trace]:
 
 
 @pytest.fixture(scope="session")
+def drawn() -> list[Trace]:
+    """Three hundred problems of all families."""
+    return list(curriculum.draw_many(curriculum.load_families(), 300, 1))
+
+
+@pytest.fixture(scope="session")
 def traces_file(traces: list[Trace], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as JSONL."""
     path = tmp_path_factory.mktemp("traces") / "traces.jsonl"
     write_jsonl(path, (trace.to_dict() for trace in traces))
     return path
+
+
+@pytest.fixture
+def forms(tmp_path: Path) -> tuple[prompts.Prompt, prompts.Prompt]:
+    """The tiny prompt of teacher_server, asking for JSON and for marked lines."""
+    path = tmp_path / "tiny.md"
+    path.write_text(PROMPT)
+    return prompts.load(path, form=prompts.Form.JSON), prompts.load(path, form=prompts.Form.MARKED)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +72,7 @@ def new_gpt2(vocabulary: Vocabulary) -> Callable[[], Any]:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from socratic.transcript import END, PROBLEM
+    from socratic.dialect import END, PROBLEM
 
     torch.set_num_threads(1)
     marks = {"bos_token_id": vocabulary.ids[PROBLEM], "eos_token_id": vocabulary.ids[END]}

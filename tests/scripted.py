@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
+from socratic.dialect import Piece
 from socratic.engines import Prompt
 from socratic.schema import Decoding, Ended, Trace
-from socratic.transcript import Piece
 from socratic.vocabulary import Vocabulary
 
 

@@ -24,6 +24,7 @@ from socratic import annotate, orders, prompts
 from socratic.annotate import State, Summary, claim, run
 from socratic.budget import Limits, Price
 from socratic.config import TrainConfig
+from socratic.dialect import Style
 from socratic.errors import CallError, DataError, RunError, TeacherError, UsageError
 from socratic.judge import Reason
 from socratic.leakage import Guard
@@ -31,9 +32,9 @@ from socratic.ledger import index
 from socratic.mix import training_mix
 from socratic.orders import Order, Terms, Work, plan
 from socratic.replay import Replay
+from socratic.replies import Finish, Reply
 from socratic.schema import Problem, Trace, Training, read_jsonl
-from socratic.teacher import Finish, OpenAITeacher, Reply, Sampling, Server
-from socratic.transcript import Style
+from socratic.teacher import OpenAITeacher, Sampling, Server
 
 PRICE = Price(input=1.0, output=10.0, batch=0.5)
 NO_LIMITS = Limits()
@@ -124,6 +125,17 @@ def test_a_second_run_asks_nothing_and_writes_the_same(prompt: Path, tmp_path: P
         assert len(server.asked) == 8
     assert (summary.calls, summary.accepted) == (0, 8) and summary.spent.total == 8 * 120
     assert (tmp_path / "run" / "traces.jsonl").read_bytes() == first
+
+
+def test_a_line_of_the_ledger_that_was_spoilt_is_said_and_asked_anew(prompt: Path, tmp_path: Path) -> None:
+    ledger = tmp_path / "run" / "ledger.jsonl"
+    with serving() as server:
+        sound, _ = annotated(server, tmp_path / "run", order(prompt))
+        first, *others = ledger.read_bytes().splitlines(keepends=True)
+        ledger.write_bytes(b"".join((first[:20] + b"\n", *others)))
+        spoilt, _ = annotated(server, tmp_path / "run", order(prompt))
+    assert (sound.broken, spoilt.broken, spoilt.calls, spoilt.accepted) == (0, 1, 1, 8)
+    assert "broken" in str(spoilt) and "broken" not in str(sound)
 
 
 def test_what_changes_a_reply_is_asked_anew_and_the_old_replies_stay(prompt: Path, tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from socratic.judge import Reason
 from socratic.leakage import Guard
 from socratic.ledger import Ledger
 from socratic.orders import Order, Terms, Work
+from socratic.replies import Rung
 from socratic.schema import Problem, read_jsonl
-from socratic.teacher import OpenAITeacher, Rung, Sampling, Server
+from socratic.teacher import OpenAITeacher, Sampling, Server
 
 PRICE = Price(input=1.0, output=10.0, batch=0.5)
 NO_LIMITS = Limits()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from socratic.answers import same_answer
-from socratic.benchmarks import cache_folder, checksums, is_validation, labels, names, problems, read_problems, traces
+from socratic.benchmarks import cache_folder, checksums, is_validation, labels, names, problems, traces
 from socratic.errors import DataError
 from socratic.schema import Ended, Labels, Origin, Problem, Source, Trace, Verdict
 
@@ -237,36 +237,6 @@ def test_a_damaged_gzip_is_an_error_with_its_path(data: Path) -> None:
             problems("gsm8k", "train", data=data)
 
 
-def test_own_problems_take_what_people_write(tmp_path: Path) -> None:
-    lines = [
-        {"question": " 1 + 1? ", "answer": 2},
-        {"question": "b", "answer": 72.0, "id": "mine"},
-        {"question": "c", "answer": "$1,200.50", "id": 7},
-        {"question": "d", "answer": True},
-        {"question": "e", "answer": "thus\n#### 72"},
-        {"question": "Line\u2028separator", "answer": None, "more": [1]},
-        {"question": "g", "answer": 0.1 + 0.2},
-        {"question": "h", "answer": "(b)"},
-    ]
-    put(tmp_path, "my.problems.jsonl.gz", "\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + "\n\n")
-    found, broken = read_problems(tmp_path / "my.problems.jsonl.gz")
-    assert broken == []
-    assert [problem.id for problem in found] == ["my-1", "mine", "7", "my-4", "my-5", "my-6", "my-7", "my-8"]
-    assert [problem.answer for problem in found] == ["2", "72", "1200.5", "yes", "72", None, "0.3", "B"]
-    assert found[0] == Problem("my-1", "1 + 1?", "2")
-
-
-def test_broken_lines_are_told_apart_and_the_rest_is_read(tmp_path: Path) -> None:
-    bad = ["{", "[1]", "{}", '{"question": 5}', '{"question": " "}', '{"question": "x", "answer": "12 apples"}']
-    bad += ['{"question": "x", "answer": "no mark ####"}', '{"question": "x", "answer": [1]}', '{"question": "x", "answer": NaN}']
-    bad += ['{"question": "twice", "id": "first"}', "\ufeff\x00"]
-    put(tmp_path, "p.jsonl", "\n".join(['{"question": "a", "id": "first"}', *bad, '{"question": "z"}']))
-    found, broken = read_problems(tmp_path / "p.jsonl")
-    assert [problem.id for problem in found] == ["first", f"p-{len(bad) + 2}"]
-    assert [line.where for line in broken] == [f"{tmp_path / 'p.jsonl'}:{number}" for number in range(2, len(bad) + 2)]
-    assert all("expected" in line.reason for line in broken)
-
-
 real = pytest.mark.skipif(not os.environ.get("SOCRATIC_DATA"), reason="SOCRATIC_DATA names no folder with the real files")
 
 
@@ -303,13 +273,6 @@ def test_all_training_equations_of_gsm8k_are_correct_but_two(name: str) -> None:
 @real
 def test_both_forms_of_gsm8k_hold_the_same_problems() -> None:
     assert all(problems("gsm8k", split) == problems("gsm8k-socratic", split) for split in ("train", "test"))
-
-
-@real
-@pytest.mark.parametrize(("name", "disagreeing"), [("svamp", 1), ("mawps", 18)])
-def test_worked_equations_reach_the_gold_answer_but_for_known_errors(name: str, disagreeing: int) -> None:
-    wrong = [trace for trace in traces(name, "train") if not same_answer(trace.steps[-1].answer, str(trace.answer))]
-    assert len(wrong) == disagreeing
 
 
 @real

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socratic.dataset import IGNORED, Example, Packed, Rows, examples, pack, written_by
+from socratic.dialect import DONE, END, Guidance, Mark, Numbers, Results, Role, Segment, Solutions, Style
 from socratic.errors import DataError
 from socratic.schema import Trace, Training
-from socratic.transcript import DONE, END, Guidance, Mark, Numbers, Results, Role, Segment, Solutions, Style, lesson
+from socratic.transcript import lesson
 from socratic.vocabulary import Vocabulary
 
 STYLES = [Style(*parts) for parts in product(Numbers, Solutions, Results)]

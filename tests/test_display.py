@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from socratic import display
+from socratic import display, runlog
 from socratic.arithmetic import Known, check_solution
 from socratic.downloads import Progress
 from socratic.errors import DataError, RunError
@@ -63,6 +67,25 @@ def test_bars_count_and_leave_stdout_alone(capsys: pytest.CaptureFixture[str]) -
     with display.downloading() as update:
         update(Progress("gsm8k/test.jsonl", 5, 10))
         update(Progress("gsm8k/test.jsonl", 10, 10))
+        update(Progress("gsm8k/train.jsonl", 10, 10, was_here=True))
     out, err = capsys.readouterr()
     assert out == ""
-    assert "gsm8k/test.jsonl" in err
+    assert "gsm8k/test.jsonl " in err and "gsm8k/test.jsonl (was" not in err and "gsm8k/train.jsonl (was here)" in err
+
+
+def test_trainings_beside_each_other_have_a_bar_from_their_first_line_until_they_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, waiting, done = runs = [tmp_path / name for name in ("going", "waiting", "done")]
+    (done / "student").mkdir(parents=True)
+    going.mkdir()
+    for run in (going, done):
+        runlog.append(run, runlog.Figures(30, 120, 1.25, 1.0, 0.1, 1500))
+    monkeypatch.setattr(display, "stderr", Console(file=io.StringIO(), force_terminal=True, width=100))
+    with display.watching(runs, every=0.01):
+        for _ in range(500):
+            if "30/120 steps  loss 1.250  1,500 tokens/s" in (seen := display.stderr.file.getvalue()):
+                break
+            time.sleep(0.01)
+    assert "30/120 steps" in seen and going.name in seen
+    assert waiting.name not in seen and done.name not in seen

@@ -19,13 +19,13 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
+from socratic.dialect import ASK, PROBLEM, SOLVE
 from socratic.engines import Prompt
 from socratic.engines.numpy import NumpyEngine
 from socratic.engines.torch import TorchEngine
 from socratic.errors import ModelError
 from socratic.schema import Decoding, Problem, Step, Trace
 from socratic.students import load_pair
-from socratic.transcript import ASK, PROBLEM, SOLVE
 from socratic.vocabulary import Vocabulary
 
 GREEDY, SAMPLED = Decoding(), Decoding(temperature=1.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from socratic import models
+from socratic import models, runlog
 from socratic.config import Lora, TrainConfig
 from socratic.dataset import IGNORED, Packed, Rows, examples, pack
+from socratic.dialect import DONE, Style
 from socratic.errors import ConfigError
 from socratic.fit import GATHERED, SupervisedTrainer, fit, head_reads_only, last_checkpoint, supervised
 from socratic.schema import Trace, Training
-from socratic.transcript import DONE, Style
 from socratic.vocabulary import Vocabulary
 
 LENGTH = 160
@@ -51,11 +50,7 @@ def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
 
 
 def losses(run: Path) -> list[float]:
-    return [row["loss"] for row in log_of(run)]
-
-
-def log_of(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [figures.loss for figures in runlog.read(run)]
 
 
 # The loss
@@ -156,10 +151,11 @@ def test_one_step_of_accumulated_parts_equals_one_of_the_whole(
     whole, parts = new_gpt2(), new_gpt2()
     fit(whole, packed, settings(rows=8, epochs=1.0), tmp_path / "whole")
     fit(parts, packed, settings(rows=8, accumulate=4, epochs=1.0), tmp_path / "parts")
+    one, other = (runlog.read(tmp_path / name) for name in ("whole", "parts"))
     for figure in ("loss", "grad_norm"):  # not the weights: Adam makes much of gradients that are rounding errors
-        expected = [row[figure] for row in log_of(tmp_path / "whole")]
-        assert [row[figure] for row in log_of(tmp_path / "parts")] == pytest.approx(expected, rel=1e-3), figure
-    assert len(expected) == 3
+        expected = [getattr(row, figure) for row in one]
+        assert [getattr(row, figure) for row in other] == pytest.approx(expected, rel=1e-3), figure
+    assert len(one) == 3
 
 
 def test_parts_that_do_not_divide_a_step_are_refused(new_gpt2: Callable[[], Any], packed: Packed, tmp_path: Path) -> None:
@@ -176,7 +172,7 @@ def test_rows_come_in_their_order_and_in_whole_steps(new_gpt2: Callable[[], Any]
 
 def test_fewer_rows_than_a_step_wants_are_one_step(new_gpt2: Callable[[], Any], packed: Packed, tmp_path: Path) -> None:
     fit(new_gpt2(), packed, settings(rows=100, epochs=3.0), tmp_path)
-    assert [row["step"] for row in log_of(tmp_path)] == [1, 2, 3]
+    assert [row.step for row in runlog.read(tmp_path)] == [1, 2, 3]
 
 
 def test_training_lowers_the_loss(new_gpt2: Callable[[], Any], packed: Packed, tmp_path: Path) -> None:
@@ -190,18 +186,17 @@ def test_a_warm_up_longer_than_the_training_is_cut_to_a_third_of_it(
     short, long = tmp_path / "short", tmp_path / "long"
     fit(new_gpt2(), packed, settings(warmup_steps=4), short)
     fit(new_gpt2(), packed, settings(warmup_steps=400), long)
-    rates = [row["rate"] for row in log_of(long)]
-    assert rates == [row["rate"] for row in log_of(short)]
+    rates = [figures.rate for figures in runlog.read(long)]
+    assert rates == [figures.rate for figures in runlog.read(short)]
     assert max(rates) == settings().learning_rate
 
 
 def test_log_says_step_loss_rate_and_pace(new_gpt2: Callable[[], Any], packed: Packed, tmp_path: Path) -> None:
     fit(new_gpt2(), packed, settings(log_steps=3), tmp_path)
-    rows = log_of(tmp_path)
-    assert [row["step"] for row in rows] == [3, 6, 9, 12]
-    assert all(row.keys() == {"step", "loss", "grad_norm", "rate", "tokens_per_s"} for row in rows)
-    assert all(row["tokens_per_s"] > 0 for row in rows)
-    assert rows[-1]["rate"] < rows[0]["rate"]
+    rows = runlog.read(tmp_path)
+    assert [(row.step, row.steps) for row in rows] == [(3, 12), (6, 12), (9, 12), (12, 12)]
+    assert all(row.loss > 0 and row.grad_norm > 0 and row.tokens_per_s > 0 for row in rows)
+    assert rows[-1].rate < rows[0].rate
 
 
 def test_progress_goes_to_stderr_and_says_how_it_stands(
@@ -266,7 +261,7 @@ def test_stopped_run_goes_on_to_the_same_weights(
     fit(resumed, packed, settings(), tmp_path / "two")
     assert_same(weights_of(in_one_go), weights_of(resumed))
     assert losses(tmp_path / "one") == losses(tmp_path / "two")
-    assert [row["step"] for row in log_of(tmp_path / "two")] == list(range(1, 13))
+    assert [row.step for row in runlog.read(tmp_path / "two")] == list(range(1, 13))
 
 
 def test_checkpoint_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from socratic.dialect import Capitals, Numbers, Results, Solutions, Style
 from socratic.engines.ct2 import Ct2Engine
 from socratic.errors import ModelError
 from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, find_pair, fingerprint, model_type, read_student, weights_file
-from socratic.transcript import Capitals, Numbers, Results, Solutions, Style
 
 STYLE = {"style": {"numbers": "digits", "solutions": "sentence", "results": "learned"}}
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from socratic.dialect import MARKS
 from socratic.judge import Fault, Reason, Reject, Rules, judge, unusable
 from socratic.leakage import Guard
 from socratic.prompts import Answers
+from socratic.replies import Finish, Reply
 from socratic.schema import Badge, Ended, Problem, Source, Trace
-from socratic.teacher import Finish, Reply
-from socratic.transcript import MARKS
 
 PROBLEM = Problem("p", "Tom has 3 bags of 12 apples and eats 6 of them. How many apples has he left?", "30")
 SOURCE = Source("teacher", "model", "sha", 2)

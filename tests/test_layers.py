@@ -20,10 +20,11 @@ SRC = Path(socratic.__file__).parent
 # From the bottom up. A name may stand here before its file exists; a file whose name is missing fails.
 LAYERS = [
     {"errors", "quantized", "whole", "processes"},
-    {"schema"},
+    {"schema", "runlog"},
     {"arithmetic", "config", "downloads", "provenance", "statistics"},
-    {"answers", "transcript", "curriculum", "budget"},
-    {"vocabulary", "folders", "benchmarks", "prefix_lm", "redraw", "confidence", "prompts", "faults", "earlier"},
+    {"answers", "dialect", "formulas", "curriculum", "budget"},
+    {"transcript", "readback", "vocabulary", "folders", "benchmarks", "own_problems", "prompts", "replies"},
+    {"prefix_lm", "redraw", "confidence", "faults", "earlier"},
     {"dataset", "models", "leakage", "resample", "rationales", "choices", "teacher", "voting"},
     {"scores", "optimizer", "tasks"},
     {"filters"},

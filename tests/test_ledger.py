@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from socratic.budget import Tokens
 from socratic.errors import RunError
 from socratic.ledger import Entry, Ledger, index, key_of
+from socratic.replies import Finish, Reply, Rung, Usage
 from socratic.schema import Problem
-from socratic.teacher import Finish, Reply, Rung, Sampling, Usage
+from socratic.teacher import Sampling
 
 SAMPLING = Sampling("model", 0.7)
 PROBLEM = Problem("p", "How many?")

@@ -18,6 +18,7 @@ import pytest
 
 from socratic import benchmarks, models
 from socratic.dataset import IGNORED, Example, examples
+from socratic.dialect import ASK, GUIDED, Guidance, Numbers, Solutions, Style
 from socratic.engines import Prompt
 from socratic.errors import ConfigError, DataError, UsageError
 from socratic.evaluate import evaluate, grade
@@ -26,7 +27,6 @@ from socratic.mix import as_learned, trainable
 from socratic.orchestrator import Orchestrator
 from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace, Training
 from socratic.students import Decomposer, Solver
-from socratic.transcript import ASK, GUIDED, Guidance, Numbers, Solutions, Style
 from socratic.vocabulary import Vocabulary
 from socratic.voting import Vote
 

@@ -12,11 +12,11 @@ import pytest
 from socratic import benchmarks, curriculum
 from socratic.config import DataSource, TrainConfig
 from socratic.curriculum import Family
+from socratic.dialect import Solutions, Style
 from socratic.errors import DataError
 from socratic.leakage import Likeness
 from socratic.mix import Mix, Refused, files, trainable, training_mix
 from socratic.schema import Ended, Problem, Source, Step, Trace, Training, write_jsonl
-from socratic.transcript import Solutions, Style
 
 EQUATION, SENTENCE = Style(), Style(solutions=Solutions.SENTENCE)
 PROBLEM = Problem("user-1", "Ann has 12 apples and buys 8 more. She eats 5. How many are left?", "15")

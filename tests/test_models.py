@@ -19,11 +19,12 @@ from transformers import BertModel, OPTConfig, OPTForCausalLM
 
 from socratic import models
 from socratic.config import Lora
+from socratic.dialect import ASK, DONE, END, EQUALS, MARKS, PROBLEM, SOLVE, Numbers, Style
 from socratic.errors import ModelError
 from socratic.folders import weights_file
 from socratic.prefix_lm import PrefixLM
 from socratic.schema import Trace
-from socratic.transcript import ASK, DONE, END, EQUALS, MARKS, PROBLEM, SOLVE, Numbers, Style, render
+from socratic.transcript import render
 from socratic.vocabulary import Vocabulary
 
 

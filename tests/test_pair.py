@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from socratic.benchmarks import read_problems
 from socratic.evaluate import grade
 from socratic.orchestrator import Orchestrator
+from socratic.own_problems import read_problems
 from socratic.schema import Badge, Decoding, Trace
 
 PLAIN, BROKEN = read_problems(Path(__file__).parent / "plain_problems.jsonl")

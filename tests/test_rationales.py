@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socratic.arithmetic import Known, check_solution, equations
+from socratic.dialect import Solutions, Style
 from socratic.errors import DataError, NoDataError
 from socratic.mix import trainable
 from socratic.rationales import Fate, Setting, load, names, read
 from socratic.schema import Badge, Problem, Source, Training, Verdict
-from socratic.transcript import Solutions, Style
 
 CALM = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 PROBLEM = Problem("p", "A book of 594 pages has 3 chapters. How many pages has each?", "198", "svamp", "train")

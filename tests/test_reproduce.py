@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from socratic import config
+from socratic import config, runlog
 from socratic.cells import BASES, RECIPES, Order, find_cells
 from socratic.config import Cell, Recipes, TrainConfig
 from socratic.errors import ConfigError, ModelError, RunError
@@ -59,8 +60,8 @@ class Fakes:
         (run / "checkpoints").mkdir(parents=True)
         (run / "student").mkdir()
         (run / "provenance.json").write_text(json.dumps({"device": "an abacus"}))
-        rows = ({"step": 5, "tokens_per_s": 640}, {"step": 10, "tokens_per_s": 320})
-        (run / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        for step, pace in ((5, 640), (10, 320)):
+            runlog.append(run, runlog.Figures(step, 10, 1.0, 1.0, 0.1, pace))
 
     def reasoner(
         self, method: Method, students: Mapping[Training, Path], *, gold: Mapping[str, Trace] | None, **_: Any
@@ -124,6 +125,13 @@ def test_two_students_that_work_in_lockstep_lie_side_by_side_for_who_takes_a_pai
     for role in ("decomposer", "solver"):
         student = (pair / role).resolve(strict=True)
         assert student.name == "student" and student.parent.name.startswith(f"{role}-")
+
+
+def test_students_that_train_one_after_the_other_are_not_watched(order: Order) -> None:
+    def watch(runs: Sequence[Path]) -> AbstractContextManager[None]:
+        raise AssertionError(runs)
+
+    reproduce(order, watch=watch, makers=replace(Fakes().makers, trained_at_once=lambda jobs: 1))
 
 
 def test_training_time_is_that_of_the_logs_steps(order: Order) -> None:
@@ -321,8 +329,10 @@ def test_the_whole_route_runs_with_real_students(tmp_path: Path, student: Path, 
     learned = {"data": [{"traces": str(traces_file)}], "epochs": 0.02}
     cells = write_cells(tmp_path / "cells", {name: {**TABLE[name], "train": learned} for name in ("cot", "operators")})
     order = Order(cells, str(student), tmp_path / "run", limit=3, jobs=2, batch_size=3)
-    table = reproduce(order)
+    watched = list[Path]()
+    table = reproduce(order, watch=lambda runs: nullcontext(watched.extend(runs)))
     assert [(row.name, row.n) for row in table.done] == [("cot", 3), ("operators", 3)]
+    assert watched and all(runlog.read(run) for run in watched), "trained beside each other"
     for row in table.done:
         [score] = row.scores
         assert score.trained > 0 and score.report.record and score.report.record.problems

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 from scripted import ScriptedEngine
 
-from socratic.schema import Decoding, Ended, Problem, Step, Trace
-from socratic.students import WHOLE, Answerer, Decomposer, Planner, Solver
-from socratic.transcript import (
+from socratic.dialect import (
     ASK,
     CAPITAL,
     DONE,
@@ -25,6 +23,8 @@ from socratic.transcript import (
     Solutions,
     Style,
 )
+from socratic.schema import Decoding, Ended, Problem, Step, Trace
+from socratic.students import WHOLE, Answerer, Decomposer, Planner, Solver
 from socratic.vocabulary import Vocabulary
 
 MASKED = Style()

@@ -3,72 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import gzip
 import json
 import logging
 import traceback
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from teacher_server import PROMPT, Answer, TeacherServer, complaint, completion, pairs, question, right, serving
+from teacher_client import PROBLEM, Forms, ask, script
+from teacher_server import Answer, complaint, completion, pairs, question, right, serving
 
-from socratic import prompts
 from socratic.errors import CallError, DataError, SocraticError, TeacherError, UsageError
 from socratic.replay import Replay
+from socratic.replies import Finish, Reply, Rung
 from socratic.schema import Problem
-from socratic.teacher import MAX_TEXT, Finish, OpenAITeacher, Reply, Rung, Sampling, Server, is_local
+from socratic.teacher import OpenAITeacher, Sampling, Server, is_local
 
-PROBLEM = Problem("p", question(3, 12), "36")
 KEY = "sk-fake-0123456789"
-
-
-@pytest.fixture
-def forms(tmp_path: Path) -> tuple[prompts.Prompt, prompts.Prompt]:
-    """The tiny prompt, asking for JSON and for marked lines."""
-    path = tmp_path / "tiny.md"
-    path.write_text(PROMPT)
-    return prompts.load(path, form=prompts.Form.JSON), prompts.load(path, form=prompts.Form.MARKED)
-
-
-Forms = tuple[prompts.Prompt, prompts.Prompt]
-
-
-def ask(
-    server: TeacherServer, forms: Forms, *, attempts: tuple[int, ...] = (0,), **about: Any
-) -> tuple[list[Reply | SocraticError], OpenAITeacher]:
-    """Replies, or errors, to the same problem, one call after the other."""
-    sampling = Sampling("scripted", **{name: about.pop(name) for name in list(about) if name in SAMPLING})
-    teacher = OpenAITeacher(Server(server.url, **{"retries": 2, "timeout": 20.0, **about}), sampling, forms)
-
-    async def run() -> list[Reply | SocraticError]:
-        found = list[Reply | SocraticError]()
-        for attempt in attempts:
-            try:
-                found.append(await teacher.ask(PROBLEM, sample=0, attempt=attempt))
-            except SocraticError as error:
-                found.append(error)
-        await teacher.close()
-        return found
-
-    return asyncio.run(run()), teacher
-
-
-SAMPLING = {field.name for field in dataclasses.fields(Sampling)}
-
-
-def script(*answers: Answer | Callable[[dict[str, Any]], Answer]) -> Callable[[dict[str, Any]], Answer]:
-    """These answers in turn, the last for ever."""
-    turns = count()
-
-    def answer(body: dict[str, Any]) -> Answer:
-        found = answers[min(next(turns), len(answers) - 1)]
-        return found if isinstance(found, Answer) else found(body)
-
-    return answer
 
 
 def test_a_reply_tells_text_tokens_rung_and_who_served_it(forms: Forms) -> None:
@@ -196,51 +149,6 @@ def test_the_limit_of_a_reply_is_sent_by_the_name_that_the_server_knows(forms: F
         replies, _ = ask(server, forms, attempts=(0, 0))
     assert all(isinstance(reply, Reply) for reply in replies)
     assert ["max_completion_tokens" in body for body in server.asked] == [False, True, True]
-
-
-HALF = completion("x").body[:40]
-
-
-@pytest.mark.parametrize(
-    ("answer", "finish"),
-    [
-        (Answer(HALF), Finish.UNREADABLE),
-        (Answer(b""), Finish.UNREADABLE),
-        (Answer(b"<html>busy</html>", headers={"Content-Type": "text/html"}), Finish.UNREADABLE),
-        (Answer(b"\xff\xfe\x00"), Finish.UNREADABLE),
-        (Answer(b'{"choices": []}'), Finish.UNREADABLE),
-        (Answer(b"[" * 100_000), Finish.UNREADABLE),
-        (completion(None), Finish.STOP),
-        (completion("x", finish="length"), Finish.LENGTH),
-        (completion("x", finish="content_filter"), Finish.REFUSED),
-        (completion(None, refusal="I will not"), Finish.REFUSED),
-        (completion("x" * 1_000_000), Finish.OVERSIZE),
-    ],
-)
-def test_whatever_body_comes_is_a_reply_of_bounded_size(answer: Answer, finish: Finish, forms: Forms) -> None:
-    with serving(script(answer)) as server:
-        (reply,), _ = ask(server, forms)
-    assert isinstance(reply, Reply) and reply.finish is finish
-    assert len(reply.text) <= MAX_TEXT
-    assert Reply.from_dict(json.loads(json.dumps(dataclasses.asdict(reply)))) == reply
-
-
-@pytest.mark.parametrize(
-    "usage", [{"prompt_tokens": -1, "completion_tokens": 2}, {"tokens": 3}, "many", [1], {"prompt_tokens": "x"}]
-)
-def test_tokens_that_cannot_be_believed_are_not_counted_and_do_not_cost_the_answer(usage: Any, forms: Forms) -> None:
-    with serving(script(completion("hello", usage=usage))) as server:
-        (reply,), _ = ask(server, forms)
-    assert isinstance(reply, Reply) and reply.text == "hello" and reply.usage is None
-
-
-def test_likelihoods_are_kept_where_they_are_given(forms: Forms) -> None:
-    body = json.loads(completion("a b").body)
-    body["choices"][0]["logprobs"] = {"content": [{"token": "a", "logprob": -1.0}, {"token": "b", "logprob": -2.0}]}
-    with serving(script(Answer(json.dumps(body).encode()))) as server:
-        (reply,), _ = ask(server, forms, logprobs=True)
-    assert isinstance(reply, Reply) and reply.logprob == pytest.approx(-1.5)
-    assert server.asked[0]["logprobs"] is True
 
 
 def test_a_key_appears_in_no_error_log_traceback_or_reply(

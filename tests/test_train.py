@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 from socratic import config
 from socratic.config import TrainConfig
 from socratic.dataset import Packed
+from socratic.dialect import Capitals, Guidance
 from socratic.engines import Prompt
 from socratic.engines.numpy import NumpyEngine
 from socratic.errors import ConfigError, DataError
 from socratic.folders import read_student
 from socratic.schema import Decoding, Training, write_jsonl
 from socratic.train import train
-from socratic.transcript import Capitals, Guidance
 from socratic.vocabulary import Vocabulary
 
 

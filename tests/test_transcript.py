@@ -1,7 +1,6 @@
-"""Properties of the transcript: one renderer for training and inference, and what was rendered reads back.
+"""Properties of the transcript: one renderer for training and inference.
 
-In: traces drawn from the curriculum, and small ones written here. Out: pass or fail. Tokens are no matter of this file;
-where a student's text is read back, neighbouring text pieces are one, as decoding leaves them.
+In: traces drawn from the curriculum, and small ones written by hand. Out: pass or fail. Tokens are no matter of this file.
 """
 
 from __future__ import annotations
@@ -9,18 +8,31 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import groupby, pairwise, product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from transcripts import (
+    BUSES,
+    CLIPS,
+    DIGITS,
+    HAND_WRITTEN,
+    INSIDE,
+    MARKED,
+    SENTENCES,
+    SHARES,
+    STYLES,
+    each_style,
+    read_back,
+    shown,
+    text,
+    trace,
+)
 
-from socratic import curriculum
-from socratic.arithmetic import Known, calculate, check_solution, equations, find_numbers, number_text, number_value
-from socratic.schema import Ended, Problem, Step, Trace, Training, Verdict
-from socratic.transcript import (
+from socratic.arithmetic import Known, calculate, check_solution, number_text
+from socratic.dialect import (
     ASK,
     CAPITAL,
     DONE,
@@ -37,115 +49,21 @@ from socratic.transcript import (
     Guidance,
     Mark,
     Numbers,
-    Piece,
     Results,
     Role,
     Segment,
     Solutions,
     Style,
-    allowed_marks,
-    ask,
-    guide,
-    lesson,
-    read_expression,
-    read_guide,
-    read_question,
-    read_solution,
-    render,
-    result_pieces,
 )
+from socratic.schema import Ended, Trace, Training
+from socratic.transcript import ask, guide, lesson, render, result_pieces
 
 CALM = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
-
-STYLES = [Style(*choice) for choice in product(Numbers, Solutions, Results, Capitals)]
-each_style = pytest.mark.parametrize("style", STYLES, ids=lambda s: f"{s.numbers}-{s.solutions}-{s.results}-{s.capitals}")
-DIGITS = Style(numbers=Numbers.DIGITS)
-SENTENCES = Style(numbers=Numbers.DIGITS, solutions=Solutions.SENTENCE)
-MARKED = Style(capitals=Capitals.MARKED)
-INSIDE = (*NUMBERS, *RESULTS, CAPITAL)  # marks that may stand inside a text
-
-
-def trace(question: str, *steps: tuple[str, str], ended: Ended | None = Ended.DONE) -> Trace:
-    """A trace of (subquestion, solution) pairs."""
-    answers = [(equations(solution) or [("", "")])[-1][1] for _, solution in steps]
-    return Trace(
-        Problem("1", question),
-        tuple(Step(asked, solution, answer) for (asked, solution), answer in zip(steps, answers, strict=True)),
-        answers[-1] if answers else None,
-        ended,
-    )
-
-
-# The ways in which people write solutions, beside the curriculum's one: GSM8K's own form, and some that are rare.
-CLIPS = trace(
-    "Natalia sold 48 clips at $1,200 each in May, half as many in June, and gave 20% of five away.",
-    ("How many did she sell in June?", "Natalia sold 48/2 = <<48/2=24>>24 clips in June."),
-    ("How many in both of the 2 months?", "She sold 48+24 = <<48+24=72>>72 clips, that's $<<72*1200=86400>>86,400."),
-    ("And 20% of the 5?", "In year 5, 5*0.2 = $<<5*0.2=1.00>>1.00 of the 72 (48 + 24)."),
-)
-SHARES = trace(
-    "10 pies are shared by 3 families for 6 days, 7 weeks. A slice is 0.12345678 pies.",
-    ("How much does each get?", "Each gets 10 / 3 = <<10 / 3=10/3>>10/3 pies."),
-    ("How much in 6 days?", "<<(10/3)*6=20>>"),
-    ("How many shares?", "(7 - 3) * 20 / (10/3) = <<( 7-3 )\t*20/(10/3)=24>>24"),
-    ("How many slices?", "<<20/0.12345678=1000000000/6172839>> slices and 3-7 is <<3-7=-4>>-4, in all <<(-4)+7=3>>"),
-)
-BUSES = trace(
-    "46 people ride in buses with 6 seats each; 13 more come by 7/2 cars.",
-    ("How many buses?", "They need ceil(46/6) = <<ceil(46/6)=8>>8 buses."),
-    ("How many sit in the last one?", "<<46 - 6*floor( 46 / 6 )=4>> sit, 46 - 6 * floor (46/6) = <<46-6*floor (46/6)=4>>4."),
-    ("How many wheels, then?", "That's $<<floor(ceil((46+13)/6)*4/3)=13>>13 and <<7/2/3=7/6>>, up to <<ceil((7/6))=2>>"),
-)
-PLAIN = trace("Is it?", ("What is it?", "It is what it is."), ("Why 5?", "x = <<x=3>>3 since 10//3 = <<10//3=3>>3."))
-HAND_WRITTEN = [CLIPS, SHARES, BUSES, PLAIN, trace("5"), trace("  A  \n text\u00a0of 5 \t lines \u2028 "), trace("", ended=None)]
-
-
-@pytest.fixture(scope="module")
-def drawn() -> list[Trace]:
-    return list(curriculum.draw_many(curriculum.load_families(), 300, 1))
 
 
 @pytest.fixture
 def traces(drawn: list[Trace], style: Style) -> list[Trace]:
-    """The traces written here and a share of the drawn ones; the 24 styles have each of those three times."""
-    return [*HAND_WRITTEN, *drawn[STYLES.index(style) % 8 :: 8]]
-
-
-def merged(pieces: Iterable[Piece]) -> list[Piece]:
-    """Pieces as they come back from tokens."""
-    runs = groupby(pieces, key=lambda piece: isinstance(piece, Mark))
-    return [piece for is_mark, run in runs for piece in (run if is_mark else ["".join(map(str, run))])]
-
-
-def text(pieces: Iterable[Piece]) -> str:
-    return "".join(piece.name if isinstance(piece, Mark) else piece for piece in pieces)
-
-
-def turns(segments: list[Segment]) -> Iterator[tuple[Segment, list[Segment]]]:
-    """The decomposer's segment and the solver's (with the calculator's) of each step."""
-    for segment in segments:
-        if segment.role is Role.DECOMPOSER and segment.pieces[0] is ASK:
-            following = segments[segments.index(segment) + 1 :]
-            end = next(i for i, s in enumerate(following) if s.role is Role.SOLVER and s.pieces[-1] is END)
-            yield segment, following[: end + 1]
-
-
-def read_back(given: Trace, style: Style) -> Trace:
-    """The trace that students would have written, had they written exactly what `render` shows them."""
-    known, steps = Known.of(given.problem.question), list[Step]()
-    for asked, solved in turns(render(given, style)):
-        inside, start = known, known
-        turn: list[tuple[list[Piece], str]] = []
-        for segment in solved[:-1:2]:
-            pieces = merged(segment.pieces[:-1])
-            result = calculate(read_expression(pieces, inside))
-            turn.append((pieces, result))
-            inside = inside.having(number_value(result))
-        question = read_question(merged(asked.pieces[1:-1]), start)
-        written = read_solution(turn, merged(solved[-1].pieces[:-1]), start)
-        steps.append(Step(question, written, ""))
-        _, known = check_solution(written, known)
-    return replace(given, steps=tuple(steps))
+    return shown(drawn, style)
 
 
 # Whose text is whose.
@@ -251,54 +169,7 @@ def test_what_the_solver_learns_of_results_changes_no_text(drawn: list[Trace]) -
         assert all(render(t, inserted) == render(t, learned) for t in [*HAND_WRITTEN, *drawn[:20]])
 
 
-# Reading back.
-
-
-def bare(question: str) -> str:
-    """A text without the surface of its numbers and without white space."""
-    place, kept = 0, ""
-    for number in find_numbers(question):
-        kept += f"{question[place : number.start]}[{number_text(number.value)}]"
-        place = number.end
-    return "".join((kept + question[place:]).split())
-
-
-@each_style
-def test_a_subquestion_reads_back_up_to_the_surface_of_its_numbers(traces: list[Trace], style: Style) -> None:
-    for given_trace in traces:
-        asked = [step.question for step in read_back(given_trace, style).steps]
-        assert list(map(bare, asked)) == [bare(step.question) for step in given_trace.steps]
-
-
-@each_style
-def test_equations_read_back_with_the_same_values(traces: list[Trace], style: Style) -> None:
-    for given_trace in traces:
-        known = own = Known.of(given_trace.problem.question)
-        for step, read in zip(given_trace.steps, read_back(given_trace, style).steps, strict=True):
-            _, known = check_solution(step.solution, known)
-            checks, own = check_solution(read.solution, own)
-            assert all(check.verdict is Verdict.CORRECT for check in checks)
-            assert own.results == known.results
-
-
-@each_style
-def test_what_was_read_back_renders_to_the_same_transcript(traces: list[Trace], style: Style) -> None:
-    drifting = [t for t in traces if render(read_back(t, style), style) != render(t, style)]
-    assert [t.problem.id for t in drifting if t not in HAND_WRITTEN] == []
-
-
-def test_an_earlier_fraction_stays_a_reference_when_the_trace_is_rendered_again() -> None:
-    for style in (Style(), Style(solutions=Solutions.SENTENCE)):
-        second = [s for s in render(read_back(SHARES, style), style) if s.role is Role.SOLVER][2]
-        assert [p for p in second.pieces if p != " <<"] == [RESULTS[0], "*", NUMBERS[2], EQUALS]
-
-
-@each_style
-def test_rounding_reads_back_as_it_was_written(style: Style) -> None:
-    again = read_back(BUSES, style)
-    written = ["".join(expression.split()) for step in BUSES.steps for expression, _ in equations(step.solution)]
-    assert [expression for step in again.steps for expression, _ in equations(step.solution)] == written
-    assert render(again, style) == render(BUSES, style)
+# Equations.
 
 
 def test_a_word_of_rounding_is_one_piece_with_its_bracket() -> None:
@@ -314,66 +185,6 @@ def test_digits_keep_the_brackets_of_a_fraction() -> None:
     assert text(third.pieces) == "(7-3)*20/(10/3)<|=|>"
     slices = [s for s in render(SHARES, DIGITS) if s.role is Role.SOLVER][6]
     assert text(slices.pieces) == "20/(6172839/50000000)<|=|>"
-
-
-@pytest.mark.parametrize(
-    ("pieces", "expression"),
-    [
-        ([NUMBERS[0], "/2"], "48/2"),
-        ([" 48/2"], "48/2"),
-        ([" Natalia sold <<", NUMBERS[0], "/2"], "48/2"),
-        ([" Natalia sold <<(", NUMBERS[0], "+", RESULTS[0], ")/2"], "(48+(10/3))/2"),
-        ([" In year 5 <<48/2"], "48/2"),
-        ([" a << b <<", RESULTS[1]], "(-4)"),
-        ([" Natalia sold", NUMBERS[0], "/2"], "48/2"),  # a student that forgot to open its equation
-        ([" Natalia sold 48/2"], "48/2"),
-        ([" Natalia sold 48 clips."], ""),
-        ([" Natalia sold"], ""),
-        ([], ""),
-        (["ceil(", NUMBERS[0], "/", NUMBERS[1], ")"], "ceil(48/5)"),
-        ([" ceil (", NUMBERS[0], "/", NUMBERS[1], ")"], "ceil (48/5)"),
-        ([NUMBERS[0], "-", NUMBERS[1], "*floor(", NUMBERS[0], "/", NUMBERS[1], ")"], "48-5*floor(48/5)"),
-        (["48-5*floor(48/5)"], "48-5*floor(48/5)"),
-        (["floor(ceil(", NUMBERS[0], "/7)/2)"], "floor(ceil(48/7)/2)"),
-        (["ceil(", RESULTS[0], ")"], "ceil((10/3))"),
-        ([" Nora needs <<ceil(", NUMBERS[0], "/7)"], "ceil(48/7)"),
-        ([" Nora needs ceil(", NUMBERS[0], "/7)"], "ceil(48/7)"),
-        ([" Nora needs 2*ceil (", NUMBERS[0], "/7)"], "2*ceil (48/7)"),
-        ([" Nora needs ceil(48/7)"], "ceil(48/7)"),
-        ([" Nora needs (", NUMBERS[0], "+7)/5"], "(48+7)/5"),
-        ([" On the floor", NUMBERS[0], "/2"], "48/2"),
-        ([" On the floor 48/2"], "48/2"),
-        ([" On the floor"], ""),
-        ([" It holds 5-", NUMBERS[0], "/2"], "48/2"),
-        ([NUMBERS[7], "+1"], "<n7>+1"),  # no such number: the calculator refuses it
-        ([NUMBERS[1], "*", RESULTS[2]], "5*<r2>"),
-    ],
-)
-def test_an_expression_is_what_the_last_opening_parts_or_the_arithmetic_at_the_end(pieces: list[Piece], expression: str) -> None:
-    known = Known.of("48 clips, five each").having(number_value("10/3")).having(number_value("-4"))
-    assert read_expression(pieces, known) == expression
-
-
-@pytest.mark.parametrize(
-    ("turn", "rest", "solution"),
-    [
-        ([([NUMBERS[0], "/2"], "24")], [], "48/2 = <<48/2=24>>24"),
-        ([([" She sold <<", NUMBERS[0], "/2"], "24")], [" clips."], "She sold 48/2 = <<48/2=24>>24 clips."),
-        ([([" It costs $ <<", NUMBERS[0], "/2"], "24")], ["."], "It costs $48/2 = $<<48/2=24>>24."),
-        (
-            [([NUMBERS[0], "/2"], "24"), ([" and <<", RESULTS[0], "*2"], "48")],
-            [" of ", NUMBERS[0]],
-            "48/2 = <<48/2=24>>24 and 24*2 = <<24*2=48>>48 of  48",
-        ),
-        ([], [" nothing"], "nothing"),
-        ([], [], ""),
-        ([([" <<", NUMBERS[0]], "")], [], "48 = <<48=>>"),  # no result, where the calculator is off
-    ],
-)
-def test_a_turn_reads_back_as_a_solution_with_calculator_marks(
-    turn: list[tuple[list[Piece], str]], rest: list[Piece], solution: str
-) -> None:
-    assert read_solution(turn, rest, Known.of("48 clips")) == solution
 
 
 # References.
@@ -421,19 +232,6 @@ def test_results_are_inserted_as_references_with_or_without_their_digits() -> No
         assert result_pieces(MAX_RESULTS, "24", Style(numbers)) == (" 24",)
 
 
-def test_allowed_marks_are_the_references_to_numbers_that_exist() -> None:
-    known = Known.of("5 cats, 6 dogs")
-    assert allowed_marks(known, Style()) == {NUMBERS[0], NUMBERS[1]}
-    assert allowed_marks(known.having(number_value("11")), Style()) == {NUMBERS[0], NUMBERS[1], RESULTS[0]}
-    assert allowed_marks(Known.of("none"), Style()) == frozenset()
-    assert allowed_marks(Known.of("none"), MARKED) == {CAPITAL}
-    full = Known.of(" ".join(map(str, range(10, 60))))
-    for _ in range(20):
-        full = full.having(number_value("1"))
-    assert allowed_marks(full, Style()) == frozenset((*NUMBERS, *RESULTS))
-    assert allowed_marks(full, MARKED) == frozenset(INSIDE)
-
-
 @each_style
 def test_every_reference_of_a_transcript_was_allowed_when_it_was_written(traces: list[Trace], style: Style) -> None:
     for given_trace in traces:
@@ -450,43 +248,6 @@ def test_every_reference_of_a_transcript_was_allowed_when_it_was_written(traces:
 # Capitals.
 
 
-def lowered(given: Trace, style: Style) -> list[str]:
-    """Subquestions as they read back where the vocabulary has lower-case letters only."""
-    known, found = Known.of(given.problem.question), list[str]()
-    for step, (asked, _) in zip(given.steps, turns(render(given, style)), strict=True):
-        pieces = merged(piece.lower() if isinstance(piece, str) else piece for piece in asked.pieces[1:-1])
-        found.append(read_question(pieces, known))
-        _, known = check_solution(step.solution, known)
-    return found
-
-
-def test_capitals_come_back_through_a_vocabulary_that_has_none(drawn: list[Trace]) -> None:
-    named = 0
-    for given_trace in drawn:
-        questions = [step.question for step in given_trace.steps]
-        assert list(map(bare, lowered(given_trace, MARKED))) == list(map(bare, questions)), questions
-        named += sum(any(c.isupper() for c in question[1:]) for question in questions)
-    assert named > 50, "questions without names would prove nothing"
-
-
-@pytest.mark.parametrize(
-    "question",
-    [
-        "How many did Nora and Mary Ann's friends sell on Monday?",
-        "Nora has how many?",
-        "How old is Zo\u00eb?",
-        "Is \u00c9mile's share 1/2 of what I get?",
-        "how many",  # a student's, which has its first letter raised when it is read
-    ],
-)
-def test_names_are_kept_wherever_they_stand(question: str) -> None:
-    assert lowered(trace("Nora has some.", (question, "")), MARKED) == [question[:1].upper() + question[1:]]
-
-
-def test_without_marks_names_are_lost_through_such_a_vocabulary() -> None:
-    assert lowered(trace("Nora has some.", ("How many did Nora sell?", "")), Style()) == ["How many did nora sell?"]
-
-
 def test_a_capital_is_one_mark_before_its_word_and_the_opening_word_needs_none() -> None:
     asked = render(trace("5 cats", ("What does Nora's aunt May pay?", "")), MARKED)[1]
     assert text(asked.pieces) == "<|ask|> What does<|^|> Nora's aunt<|^|> May pay?<|solve|>"
@@ -500,15 +261,6 @@ def test_capital_marks_are_written_by_students_only_where_the_style_wants_them(t
             assert not places or (style.capitals is Capitals.MARKED and segment.role in (Role.DECOMPOSER, Role.SOLVER))
             assert all(re.match(r" [^\W\d_]", str(segment.pieces[i + 1])) for i in places)
             assert not {0, 1} & {*places} or segment.role is Role.SOLVER
-
-
-def test_a_style_is_read_from_the_words_of_configurations() -> None:
-    for style in STYLES:
-        words = {"numbers": style.numbers.value, "solutions": style.solutions.value, "results": style.results.value}
-        assert Style.of(**words, capitals=style.capitals.value) == style
-        assert Style.of(**words) == replace(style, capitals=Capitals.KEPT)  # as pairs were saved before
-    with pytest.raises(ValueError, match="roman"):
-        Style.of(numbers="roman", solutions="equation", results="learned")
 
 
 # Marks and text cannot be mistaken for each other.
@@ -533,10 +285,6 @@ def test_no_text_breaks_the_renderer_or_smuggles_in_a_mark(question: str, asked:
     controls = [piece for piece in pieces if isinstance(piece, Mark) and piece not in (*INSIDE, EQUALS)]
     assert controls == [PROBLEM, ASK, SOLVE, END, DONE]
     assert all(piece == piece.rstrip() and piece for piece in pieces if isinstance(piece, str))
-
-
-def test_no_two_marks_have_the_same_name() -> None:
-    assert len({mark.name for mark in MARKS}) == len(MARKS)
 
 
 @pytest.mark.parametrize(
@@ -580,15 +328,6 @@ def test_what_is_not_guided_is_rendered_as_before_there_were_guides() -> None:
 def test_a_guide_tells_of_each_step_in_the_solvers_own_words(guidance: Guidance, numbers: Numbers, told: str) -> None:
     for solutions in Solutions:
         assert text(guide(CLIPS, Style(numbers, solutions, guidance=guidance))) == told
-
-
-@each_style
-def test_a_plan_that_comes_back_from_tokens_is_the_guide_that_was_learned(traces: list[Trace], style: Style) -> None:
-    for guidance, given_trace in product(Guidance, traces):
-        told = guide(given_trace, replace(style, guidance=guidance))
-        assert read_guide(merged(told)) == told
-        apart = [piece if isinstance(piece, Mark) else re.sub(r"(?<=[^.\d])|(?=[^.\d])", " ", piece) for piece in merged(told)]
-        assert read_guide(apart) == told
 
 
 def test_a_guide_stands_between_the_problem_and_the_first_subquestion_and_nothing_else_changes() -> None:

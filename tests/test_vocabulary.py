@@ -14,22 +14,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from socratic.arithmetic import Known
+from socratic.dialect import ASK, DONE, EQUALS, MARKS, NUMBERS, PROBLEM, RESULTS, SOLVE, Mark, Piece, Role, Segment
 from socratic.errors import ModelError
-from socratic.transcript import (
-    ASK,
-    DONE,
-    EQUALS,
-    MARKS,
-    NUMBERS,
-    PROBLEM,
-    RESULTS,
-    SOLVE,
-    Mark,
-    Piece,
-    Role,
-    Segment,
-    read_expression,
-)
+from socratic.readback import read_expression
 from socratic.vocabulary import Vocabulary
 
 CALM = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])

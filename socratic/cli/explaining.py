@@ -28,7 +28,7 @@ def contrast(
     split: Annotated[str, typer.Option(help="By default the one that papers report; train shows what is remembered.")] = "",
     model: Model = "default",
     draws: Annotated[int, typer.Option(min=1, max=20, help="Copies of each problem.")] = 3,
-    limit: Annotated[int, typer.Option(min=1, help="Only the first N problems that can have other numbers.")] = ALL,
+    limit: Annotated[int, typer.Option(min=1, help="Of problems that can have other numbers.", show_default="all")] = ALL,
     out: Output = Path("runs/contrast"),
     no_calculator: NoCalculator = False,
     seed: Seed = 0,

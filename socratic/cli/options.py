@@ -32,7 +32,7 @@ Samples = Annotated[int, typer.Option(min=1, max=200, help="Write so many traces
 Least = Annotated[float, typer.Option(min=0, max=1, help="How sure an answer must be, 0 to 1; else 'unsure'.")]
 NoCalculator = Annotated[bool, typer.Option("--no-calculator", help="The solver writes its own results.")]
 Split = Annotated[str, typer.Option(help="Of a benchmark; by default the one that papers report.")]
-Limit = Annotated[int, typer.Option(min=1, help="Only the first N problems.")]
+Limit = Annotated[int, typer.Option(min=1, help="Only the first N problems.", show_default="all")]
 Output = Annotated[Path, typer.Option("--out", "--output", help="Folder for predictions and report.")]
 Experiment = Annotated[Path, typer.Option(help="An experiment file (YAML).")]
 Data = Annotated[Path | None, typer.Option(help="Folder of benchmark data; else $SOCRATIC_DATA, else the user's cache.")]

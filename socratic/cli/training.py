@@ -100,7 +100,7 @@ def reproduce(
         data=data,
     )
     with needing_extra("this"):
-        print(running.reproduce(order, say=display.stderr.print))
+        print(running.reproduce(order, say=display.stderr.print, watch=display.watching))
     display.stderr.print(f"table.md, table.json, table.png and all predictions: {order.out}")
 
 
