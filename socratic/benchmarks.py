@@ -211,7 +211,7 @@ _BENCHMARKS = {
         type=_svamp_type,
     ),
     "strategyqa": _Benchmark("strategyqa/{split}.json", ("train", "dev"), _strategyqa_problem, _strategyqa_lines),
-    "mawps": _Benchmark("svamp/mawps-asdiv-a_train_no_multiarith.csv", ("train",), _mawps_problem, _mawps_lines),
+    "mawps": _Benchmark("svamp/mawps-asdiv-a_train_no_multiarith.csv", ("train", "validation"), _mawps_problem, _mawps_lines),
 }
 
 

@@ -46,6 +46,16 @@ class Task:
         """The same with at most so many problems."""
         return replace(self, problems=self.problems[:limit])
 
+    def gradable(self) -> Task:
+        """The same without problems whose answer is not told; they join the broken lines."""
+        known = tuple(problem for problem in self.problems if problem.answer is not None)
+        lacking = [
+            BrokenLine(problem.id, "expected an answer to grade by, found none")
+            for problem in self.problems
+            if not problem.answer
+        ]
+        return replace(self, problems=known, broken=(*self.broken, *lacking))
+
 
 def load(name: str, split: str = "", *, data: Path | None = None) -> Task:
     """Read a task; without a split, the one that papers report. Raises DataError."""

@@ -254,6 +254,7 @@ real = pytest.mark.skipif(not os.environ.get("SOCRATIC_DATA"), reason="SOCRATIC_
         ("strategyqa", "train", 2061),
         ("strategyqa", "dev", 229),
         ("mawps", "train", 2471),
+        ("mawps", "validation", 158),
     ],
 )
 def test_published_counts_hold_and_ids_are_unique(name: str, split: str, count: int) -> None:

@@ -116,11 +116,12 @@ def test_evaluate_reports_both_ways_and_spares_good_lines_from_broken_ones(tmp_p
         json.dumps({"question": QUESTION, "answer": "36"}),
         "{broken",
         json.dumps({"question": QUESTION, "answer": 36, "id": "b"}),
+        json.dumps({"question": QUESTION, "id": "nobody knows"}),
     ]
     (tmp_path / "mine.jsonl").write_text("\n".join(lines) + "\n")
     done = run("evaluate", "mine.jsonl", cwd=tmp_path)
     assert done.returncode == 2
-    assert "mine.jsonl:2" in done.stderr
+    assert "mine.jsonl:2" in done.stderr and "nobody knows" in done.stderr and "2 broken lines" in done.stderr
     assert "with calculator" in done.stdout and "without calculator" in done.stdout and "of 2" in done.stdout
     assert len((tmp_path / "runs/evaluate/mine-calculator.jsonl").read_text().splitlines()) == 2
     report = json.loads((tmp_path / "runs/evaluate/mine-calculator.json").read_text())

@@ -256,7 +256,7 @@ def test_a_missing_student_is_said_before_anything_is_sampled(settings: Callable
 
 def test_the_experiments_parse_and_say_question_and_command() -> None:
     files = sorted((Path(__file__).parent.parent / "experiments" / "rounds").glob("*.yaml"))
-    assert len(files) == 3
+    assert len(files) == 4
     for file in files:
         config.load(RoundsConfig, file)
         head = file.read_text(encoding="utf-8")

@@ -74,6 +74,15 @@ def test_a_file_of_ones_own_is_read_with_its_sum_and_its_broken_lines(tmp_path: 
     assert task.first(0).problems == () and task.first(9) == task
 
 
+def test_problems_without_an_answer_are_named_and_the_others_stay_gradable(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"question": "a", "answer": 2}\n{"question": "b"}\n{broken\n{"question": "c", "answer": "0"}\n')
+    task = tasks.load(str(path))
+    assert len(task.problems) == 3 and len(task.broken) == 1
+    assert [problem.question for problem in task.gradable().problems] == ["a", "c"]
+    assert [line.where for line in task.gradable().broken] == [f"{path}:3", "mine-2"]
+
+
 ASKED = {  # a record of each set as its authors have it
     "commonsenseqa": {"id": "7", "answerKey": "A", "question": {"stem": "?", "choices": [{"label": "A", "text": "bank"}]}},
     "openbookqa": {"id": "7", "answerKey": "A", "question": {"stem": "?", "choices": [{"label": "A", "text": "bank"}]}},

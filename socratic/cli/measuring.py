@@ -79,7 +79,7 @@ def evaluate(
 
     if plot:
         corpus.require_plotting(plot)
-    task = tasks.load(problems, split, data=data).first(limit)
+    task = tasks.load(problems, split, data=data).gradable().first(limit)
     say_broken(task)
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
     require_confidence(orchestrator, samples, {"--min-confidence": min_confidence, "--plot": plot})
