@@ -52,7 +52,7 @@ class Task:
         lacking = [
             BrokenLine(problem.id, "expected an answer to grade by, found none")
             for problem in self.problems
-            if not problem.answer
+            if problem.answer is None
         ]
         return replace(self, problems=known, broken=(*self.broken, *lacking))
 
