@@ -225,9 +225,12 @@ _RESAMPLED = re.compile(r"-r\d+\Z")  # how mix names copies with other numbers
 
 
 def is_validation(problem: Problem) -> bool:
-    """Whether a training problem, or a copy with other numbers, is in the slice that choices are made on: never trained on."""
+    """Whether a benchmark's training problem, or a copy with other numbers, is in the slice that choices are made on.
+
+    Such problems are never trained on.
+    """
     original = _RESAMPLED.sub("", problem.id)
-    return int(hashlib.sha256(original.encode()).hexdigest(), 16) % VALIDATION_SHARE == 0
+    return problem.dataset in names() and int(hashlib.sha256(original.encode()).hexdigest(), 16) % VALIDATION_SHARE == 0
 
 
 def splits(name: str) -> tuple[str, ...]:

@@ -146,10 +146,7 @@ def _wanted(kept: Trace | Refused, source: DataSource, rng: random.Random) -> Tr
 
 
 def _resampled(trace: Trace, source: DataSource) -> Iterator[Trace]:
-    """Copies with other numbers, as many as the source asks for and the numbers allow, no two alike.
-
-    Made after validation problems were left out: their ids, "gsm8k-train-7-r1", no longer say what they are copies of.
-    """
+    """Copies with other numbers, as many as the source asks for and the numbers allow, no two alike."""
     plan, seen = align(trace) if source.resampled else None, {trace.problem.question}
     if not isinstance(plan, Plan):
         return
@@ -215,7 +212,7 @@ def trainable(trace: Trace, style: Style, training: Training) -> Trace | Refused
     """
     if trace.ended is not Ended.DONE:
         return Refused.UNFINISHED
-    if trace.problem.dataset in benchmarks.names() and benchmarks.is_validation(trace.problem):
+    if benchmarks.is_validation(trace.problem):
         return Refused.VALIDATION
     if training is Training.ANSWER:
         return _answered(trace)

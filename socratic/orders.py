@@ -110,7 +110,7 @@ class Work:
             mark = sha256(problem.question.encode()).digest()
             if mark in seen:
                 left_out["the same question again"] += 1
-            elif problem.dataset in benchmarks.names() and benchmarks.is_validation(problem):
+            elif benchmarks.is_validation(problem):
                 left_out["validation slice, never trained on"] += 1
             else:
                 kept.append(problem)

@@ -254,7 +254,7 @@ def _problems(settings: RoundsConfig, data: Path | None) -> tuple[list[Problem],
     problems = [
         problem
         for problem in _read(settings.problems, "train", data)
-        if not (problem.dataset in benchmarks.names() and benchmarks.is_validation(problem))
+        if not benchmarks.is_validation(problem)
         and problem.question not in away
         and not guard.leak(problem.question, own=set_name(problem))
     ]

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -285,7 +286,8 @@ def test_every_trace_survives_its_json_form() -> None:
 
 def test_copies_with_other_numbers_are_validation_problems_where_the_original_is_one() -> None:
     originals = [Problem(f"gsm8k-train-{n}", "How many?", dataset="gsm8k", split="train") for n in range(200)]
-    copies = [Problem(f"{problem.id}-r{n % 12}", "How many?") for n, problem in enumerate(originals)]
+    copies = [replace(problem, id=f"{problem.id}-r{n % 12}") for n, problem in enumerate(originals)]
     held = [is_validation(problem) for problem in originals]
     assert any(held) and not all(held)
     assert [is_validation(copy) for copy in copies] == held
+    assert not any(is_validation(replace(problem, dataset="mine")) for problem in originals), "one's own problem of such an id"
