@@ -94,6 +94,7 @@ class TrainConfig(Strict):
     leakage: Literal["refuse", "allow"] = Field("refuse", description="what to do with traces that are like a test problem")
     test_sets: tuple[Path, ...] = Field((), description="JSONLs of more problems to guard, beside the benchmarks' test problems")
     order: Literal["shuffled", "easy_first"] = Field("shuffled", description="easy_first: fewer steps first")
+    loss: Literal["steps", "text"] = Field("steps", description="text: a causal LM learns to write the problem, too")
     length: int = Field(256, ge=16, le=1024, description="tokens per packed row")
     rows: int = Field(32, ge=1, description="packed rows per optimizer step")
     accumulate: int = Field(1, ge=1, description="parts in which a step's rows go through the model, to save memory")

@@ -52,14 +52,16 @@ class Example:
     labels: list[int]
 
 
-def examples(traces: Iterable[Trace], vocabulary: Vocabulary, style: Style, training: Training) -> Iterator[Example]:
-    """Tokenise whole transcripts; labels are the ids where the role writes, IGNORED elsewhere."""
+def examples(
+    traces: Iterable[Trace], vocabulary: Vocabulary, style: Style, training: Training, *, problems: bool = False
+) -> Iterator[Example]:
+    """Tokenise whole transcripts; labels are the ids where the role writes (and where the problem stands), IGNORED elsewhere."""
     stream = iter(traces)
     while chunk := list(islice(stream, CHUNK)):
         rendered = [lesson(trace, style, training) for trace in chunk]
         encoded = iter(vocabulary.encode_all([segment.pieces for segments in rendered for segment in segments]))
         for trace, segments in zip(chunk, rendered, strict=True):
-            roles = written_by(taught(trace, training), style)
+            roles = written_by(taught(trace, training), style) | ({Role.PROBLEM} if problems else set())
             parts = [(next(encoded), segment.role in roles) for segment in segments]
             ids = [i for part, _ in parts for i in part]
             yield Example(ids, [i if learned else IGNORED for part, learned in parts for i in part])

@@ -27,6 +27,7 @@ from socratic.dialect import DONE, Mark, Style
 from socratic.errors import ConfigError
 from socratic.fit import fit
 from socratic.mix import Mix, files, style_of, training_mix
+from socratic.prefix_lm import PrefixLM
 from socratic.schema import Trace, Training
 from socratic.transcript import lesson, taught
 from socratic.vocabulary import Vocabulary
@@ -96,7 +97,8 @@ def _prepared(settings: TrainConfig, style: Style, training: Training, run: Path
     sums = files(settings.data, data)
     mix = training_mix(settings, style, training, data=data)
     vocabulary = _vocabulary(settings, mix, style, training)
-    packed = pack(examples(mix.traces, vocabulary, style, training), length=settings.length, pad=vocabulary.ids[DONE])
+    transcripts = examples(mix.traces, vocabulary, style, training, problems=settings.loss == "text")
+    packed = pack(transcripts, length=settings.length, pad=vocabulary.ids[DONE])
     vocabulary.save(run)
     _write_sample(mix.traces, style, training, run)
     _write_counts(packed, mix, sums, run)
@@ -153,6 +155,10 @@ def _model(settings: TrainConfig, vocabulary: Vocabulary) -> Any:
         model = models.pretrained(settings.model, vocabulary=vocabulary)
     if settings.length > model.config.max_position_embeddings:
         raise ConfigError(f"`length` is {settings.length}, {settings.model} reads {model.config.max_position_embeddings} tokens")
+    if settings.loss == "text" and isinstance(model, PrefixLM):
+        raise ConfigError(
+            f"{settings.model} reads a problem in both directions, and cannot learn to write it", hint="loss: steps"
+        )
     if settings.words == "frozen":
         models.freeze_words(model, vocabulary)
     if settings.frozen_layers:

@@ -85,6 +85,16 @@ def test_nobody_learns_the_problem_or_inserted_results() -> None:
         assert not written_by(training, Style()) & {Role.PROBLEM, Role.CALCULATOR}
 
 
+def test_who_learns_to_write_problems_learns_them_whole_and_what_the_role_writes(
+    traces: list[Trace], vocabulary: Vocabulary
+) -> None:
+    for training in ROLES:
+        usual, both = (list(examples(traces[:20], vocabulary, Style(), training, problems=also)) for also in (False, True))
+        for trace, steps, text in zip(traces, usual, both, strict=False):
+            start = len(vocabulary.encode(lesson(trace, Style(), training)[0].pieces))
+            assert text.labels == [*steps.ids[:start], *steps.labels[start:]]
+
+
 def test_real_stop_marks_are_supervised_and_the_same_mark_as_padding_is_not(traces: list[Trace], vocabulary: Vocabulary) -> None:
     packed = pack(examples(traces, vocabulary, Style(), Training.UNIFIED), length=500, pad=vocabulary.ids[DONE])
     assert packed.too_long == 0

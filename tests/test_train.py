@@ -200,6 +200,13 @@ def test_machine_without_git_trains_too(
     assert read(tmp_path / "run" / "provenance.json")["commit"] == ""
 
 
+def test_an_encoder_that_sees_the_whole_problem_cannot_learn_to_write_it(
+    settings: Callable[..., TrainConfig], encoder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="both directions"):
+        train(settings(model=str(encoder), vocabulary=512, loss="text"), Training.UNIFIED, tmp_path)
+
+
 def test_an_encoder_becomes_a_student_that_runs_without_torch(
     settings: Callable[..., TrainConfig], encoder: Path, tmp_path: Path
 ) -> None:
