@@ -46,6 +46,8 @@ from socratic.vocabulary import Vocabulary
 
 SCRATCH = {  # name: (layers, width); heads are 64 wide
     "scratch-6m": (6, 256),
+    "scratch-6m-deep": (11, 192),  # about as much work a token
+    "scratch-6m-wide": (3, 384),
     "scratch-12m": (6, 384),
     "scratch-18m": (8, 384),
     "scratch-30m": (8, 512),
