@@ -40,7 +40,7 @@ def test_every_scratch_name_gives_about_the_size_it_says(vocabulary: Vocabulary)
         with torch.device("meta"):
             model = models.from_scratch(name, vocabulary=vocabulary, length=256, dropout=0.0)
         full = model.num_parameters() + (4096 - vocabulary.size) * model.config.n_embd  # the default vocabulary is larger
-        assert full / 1e6 == pytest.approx(int(name.removeprefix("scratch-").removesuffix("m")), rel=0.15), name
+        assert full / 1e6 == pytest.approx(int(name.split("-")[1].removesuffix("m")), rel=0.17), name
 
 
 def test_scratch_models_speak_the_vocabulary(vocabulary: Vocabulary) -> None:
