@@ -202,9 +202,9 @@ def plot(table: Table, path: Path) -> None:
         low, high = row.interval
         axes.plot([100 * low, 100 * high], [place, place], color="tab:blue")
         axes.plot(100 * row.accuracy, place, "o", color="tab:blue", markerfacecolor="white" if row.is_oracle else "tab:blue")
-        for figure_of in row.cell.published:
-            axes.plot(figure_of.accuracy, place, "x", color="tab:red")
-            axes.annotate(figure_of.student, (figure_of.accuracy, place), xytext=(0, 5), **_LABEL)
+        for height, other in enumerate(row.cell.published):  # names one above another, for figures lie close together
+            axes.plot(other.accuracy, place, "x", color="tab:red")
+            axes.annotate(other.student, (other.accuracy, place), xytext=(0, 5 + 6 * height), **_LABEL)
     for report in table.majorities.values():
         assert report.majority is not None
         axes.axvline(100 * report.majority.count / report.n, linestyle=":", color="gray")
