@@ -22,7 +22,7 @@ from teacher_server import PROMPT, Answer, TeacherServer, complaint, completion,
 
 from socratic import annotate, orders, prompts
 from socratic.annotate import State, Summary, claim, run
-from socratic.budget import Limits, Price
+from socratic.budget import Limits, Price, Tokens
 from socratic.config import TrainConfig
 from socratic.dialect import Style
 from socratic.errors import CallError, DataError, RunError, TeacherError, UsageError
@@ -233,6 +233,17 @@ def test_a_limit_in_dollars_is_kept(prompt: Path, tmp_path: Path) -> None:
         summary, state = annotated(server, tmp_path / "run", wanted, limits=Limits(usd=usd), concurrency=8)
     assert state.stop and 0 < summary.accepted < 8
     assert summary.usd is not None and 0 < summary.usd <= usd
+
+
+def test_a_bar_projects_what_this_run_costs_beside_what_earlier_runs_cost() -> None:
+    state = State(total=10, spent=Tokens(400, 40), usd=3.0, before=1.0)
+    assert state.projected is None and "$" not in str(state), "before the first reply nobody can say"
+    state.done = 4
+    assert state.projected == 1.0 + 2.0 / 4 * 10
+    assert "$3.0000 of about $6.0000" in str(state)
+    state.done = 10
+    assert state.projected == state.usd
+    assert State(total=10, spent=Tokens(), usd=None, done=3).projected is None, "a price is missing"
 
 
 def test_tokens_that_the_server_does_not_count_are_taken_at_most_and_said(prompt: Path, tmp_path: Path) -> None:
