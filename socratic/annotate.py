@@ -22,15 +22,16 @@ from socratic.budget import Budget, Tokens
 from socratic.errors import CallError, RunError, SocraticError, UsageError
 from socratic.filters import Sample
 from socratic.judge import Fault, Reason, Reject, judge, unusable
-from socratic.ledger import Entry, Ledger
+from socratic.ledger import Entry, Ledger, Loss
 from socratic.orders import Job, Order, Terms, Work, refuse_test
-from socratic.replies import Reply
+from socratic.replies import Finish, Reply
 from socratic.schema import Source, Trace
-from socratic.teacher import Teacher
+from socratic.teacher import Teacher, watching
 from socratic.whole import whole, write_json
 
 LEDGER, RECORD = "ledger.jsonl", "run.json"
 PATIENCE: Final = 10  # calls in a row that bring no reply, at least, before a run gives up
+FRUITLESS: Final = 20  # replies that cannot be used, and no other, before a run asks whether it should go on
 
 
 @dataclass(slots=True)
@@ -44,6 +45,8 @@ class State:
     done: int = 0  # calls that brought a reply
     reasked: int = 0
     uncounted: int = 0  # replies whose tokens the server did not count
+    unusable: int = 0  # samples whose last reply was cut off, or is not in the form that was asked for
+    lost: int = 0  # requests that were sent and brought nothing; `now` and `spent` have them at their most
     now: Tokens = field(default_factory=Tokens)  # used by this run
     failed: dict[str, str] = field(default_factory=dict)  # complaints by key
     troubles: Counter[str] = field(default_factory=Counter)  # the teacher's
@@ -66,7 +69,8 @@ class State:
         rate = self.done / max(time.monotonic() - self.started, 1e-9)
         usd = f", ${self.usd:,.4f} of about ${self.projected:,.4f}" if self.projected is not None else ""
         failed = f", {len(self.failed):,} without a reply" if self.failed else ""
-        return f"{rate:,.1f} a second, {self.now.total:,} tokens{usd}{failed}"
+        unusable = f", {self.unusable:,} unusable" if self.unusable else ""
+        return f"{rate:,.1f} a second, {self.now.total:,} tokens{usd}{failed}{unusable}"
 
 
 Progress = Callable[[State], None]
@@ -117,14 +121,37 @@ class _Caller:
             if entry:
                 self.ledger.add(entry)
             await self.purse.settle(most, entry.used if entry else Tokens())
-            note(self.state, entry, self.purse)
+            note(self.state, self.work.order, entry, self.purse)
+            self._lose_heart()
             self.progress(self.state)
+
+    def _lose_heart(self) -> None:
+        """Stop where nothing of what was paid so far can be used. Stored answers cost nothing."""
+        state = self.state
+        if self.work.order.stored or state.stop is not None or not FRUITLESS <= state.done == state.unusable:
+            return
+        hint = (
+            "see rejects.jsonl; raise --reply-tokens where it cuts replies off, or take another prompt; the same command goes on"
+        )
+        state.stop = RunError(f"none of the first {state.done} replies can be used: cut off, or not in the form", hint=hint)
+
+    def _lose(self, job: Job) -> None:
+        """A request was lost, and may be billed. Raises CallError where another would pass the limit, RunError of the ledger."""
+        order = self.work.order
+        most = order.most(job.problem)
+        self.purse.lose(most)
+        self.state.lost += 1
+        self.state.now += most
+        self.ledger.lose(Loss(job.key, order.sampling.model, most))
+        if not self.purse.fits(Tokens()):
+            raise CallError("the request was lost, and the budget has no room for another try")
 
     async def _answered(self, job: Job) -> Entry | None:
         """The entry of a job; None where no reply came, which the state then tells."""
         state = self.state
         try:
-            entry = entry_of(self.work.order, job, await self._replies(job))
+            with watching(lambda: self._lose(job)):
+                entry = entry_of(self.work.order, job, await self._replies(job))
         except CallError as error:
             state.failed[job.key] = str(error)
             state.in_a_row += error.retryable
@@ -160,13 +187,14 @@ class BudgetUsed(RunError):
         super().__init__("the budget is used up", hint="raise the limit and run the same command again: it goes on")
 
 
-def note(state: State, entry: Entry | None, purse: Budget) -> None:
+def note(state: State, order: Order, entry: Entry | None, purse: Budget) -> None:
     """Count a call that is over."""
     state.spent, state.usd = purse.spent, purse.usd
     if entry:
         state.done += 1
         state.reasked += len(entry.replies) - 1
         state.uncounted += not entry.counted
+        state.unusable += entry.replies[-1].finish is not Finish.STOP or unusable(entry.replies[-1], order.answers)
         state.now += entry.used
 
 
@@ -197,6 +225,8 @@ class Summary:
     calls: int  # of this run that brought a reply, as everything below but `spent` and `usd`
     reasked: int
     uncounted: int
+    unusable: int
+    lost: int  # requests, which `now` and `spent` have at their most
     troubles: Counter[str]
     now: Tokens
     spent: Tokens  # in all runs of the folder
@@ -213,12 +243,15 @@ class Summary:
         unknown = "dollars unknown: a price is missing" if self.spent.total else "$0"
         usd = f"${self.usd:,.4f}" if self.usd is not None else unknown
         uncounted = f" ({self.uncounted:,} replies not counted by the server, taken at most)" if self.uncounted else ""
+        lost = f" ({self.lost:,} lost calls, which may be billed, taken at most)" if self.lost else ""
+        unusable = f" ({self.unusable:,} of them unusable)" if self.unusable else ""
         unchecked = f" ({self.unchecked:,} of them without a look at a gold answer)" if self.unchecked else ""
         lines = [
             f"{self.asked:,} asked ({self.problems:,} problems): {self.accepted:,} accepted{unchecked}, "
             f"{self.rejected.total():,} rejected, {self.missing:,} missing",
             f"rejected: {_counts(self.rejected)}",
-            f"this run: {self.calls:,} answered in {self.seconds:.1f} s, {self.reasked:,} asked again, {self.now}{uncounted}",
+            f"this run: {self.calls:,} answered{unusable} in {self.seconds:.1f} s, {self.reasked:,} asked again, "
+            f"{self.now}{uncounted}{lost}",
             f"server's troubles: {_counts(self.troubles)}",
             f"spent in all: {self.spent}, {usd}",
         ]
@@ -260,6 +293,8 @@ def write(work: Work, ledger: Ledger, state: State, folder: Path, *, seconds: fl
         calls=state.done,
         reasked=state.reasked,
         uncounted=state.uncounted,
+        unusable=state.unusable,
+        lost=state.lost,
         troubles=state.troubles,
         now=state.now,
         spent=state.spent,

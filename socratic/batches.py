@@ -47,6 +47,7 @@ class Slip:
     file: str = ""
     batch: str = ""
     collected: bool = False
+    unclaimed: bool = False  # whether it also brought replies to calls that no run since has asked for; they stay on the server
 
     @property
     def requests(self) -> Path:
@@ -116,10 +117,11 @@ class _Desk:
         self.jobs = {job.key: job for job in work.open(ledger.index)}
         self.order = sha256(json.dumps([work.order.prompt_sha256, asdict(work.order.sampling)]).encode()).hexdigest()
         self.troubles = Counter[str]()
+        self.unclaimed = set[str]()  # keys of good replies to calls that are not of this run
 
     async def work_off(self, poll: float) -> None:
         """Until every call has brought something, or no further one can be paid."""
-        waiting = [slip for slip in slips(self.folder) if not slip.collected and slip.order == self.order]
+        waiting = [slip for slip in slips(self.folder) if slip.order == self.order and self._is_wanted(slip)]
         self.take(waiting)
         while True:
             for slip in waiting:
@@ -127,6 +129,9 @@ class _Desk:
             if not (prepared := self.prepare()):
                 return
             waiting = [await self.submit(slip) for slip in prepared]
+
+    def _is_wanted(self, slip: Slip) -> bool:
+        return not slip.collected or (slip.unclaimed and any(key in self.jobs for key in _keys(slip)))
 
     def open(self) -> list[Job]:
         """The calls that nothing has come of yet."""
@@ -184,7 +189,7 @@ class _Desk:
         return ""
 
     async def finish(self, slip: Slip, poll: float) -> None:
-        """Wait for a batch and put what it brought into the ledger."""
+        """Wait for a batch and put what it brought into the ledger; of one that was collected before, what was unclaimed."""
         slip = slip if slip.batch else await self.submit(slip)
         batch = await self._over(slip, poll)
         refused = list[str]()
@@ -192,7 +197,8 @@ class _Desk:
             async for line in self._lines(slip, file):
                 refused += await self._collect(line, slip)
         await self._settle_rest(slip, batch, refused)
-        replace(slip, collected=True).save()
+        unclaimed = any(key in self.unclaimed and key not in self.ledger for key in _keys(slip))
+        replace(slip, collected=True, unclaimed=unclaimed).save()
         if batch.status == "failed":
             said = "; ".join(error.message or "" for error in (batch.errors.data or [])) if batch.errors else ""
             raise RunError(f"the server refused the batch: {self.teacher.scrub(said)[:MAX_COMPLAINT] or 'no reason given'}")
@@ -220,15 +226,18 @@ class _Desk:
 
     async def _collect(self, line: _Line, slip: Slip) -> list[str]:
         """Note one reply; the key of a call whose form the server finds wrong comes back."""
-        job = self.jobs.get(line.custom_id)
-        if job is None or job.key in self.ledger:
+        job, is_good = self.jobs.get(line.custom_id), line.response is not None and line.response.status_code == 200
+        if job is None:
+            self.unclaimed |= {line.custom_id} if is_good else set()  # without its problem it cannot be an entry
             return []
-        if line.response and line.response.status_code == 200:
+        if job.key in self.ledger or (slip.collected and not is_good):
+            return []  # what failed was told when the slip was collected, and may have been asked again since
+        if line.response and is_good:
             reply = self.teacher.read(json.dumps(line.response.body).encode(), slip.rung)
             entry = entry_of(self.work.order, job, (reply,), batch=True)
             self.ledger.add(entry)
             await self.purse.settle(self.work.order.most(job.problem), entry.used)
-            note(self.state, entry, self.purse)
+            note(self.state, self.work.order, entry, self.purse)
             self.progress(self.state)
             return []
         status = line.response.status_code if line.response else 0
@@ -242,6 +251,9 @@ class _Desk:
         keys = [key for key in _keys(slip) if key in self.jobs and key not in self.ledger]
         for key in keys:
             await self.purse.settle(self.work.order.most(self.jobs[key].problem), Tokens())
+        if slip.collected:
+            return
+        for key in keys:
             self.state.failed.setdefault(key, f"the batch {batch.status} without an answer to it")
         if keys and len(refused) == sum(1 for _ in _keys(slip)) and slip.rung is not Rung.MARKED:
             self.teacher.refuse(slip.rung)

@@ -151,11 +151,18 @@ class Budget:
         """Reserve a call without asking."""
         self._held += most
 
+    def lose(self, most: Tokens) -> None:
+        """A request was lost, and may be billed: it is spent at its most, beside what its call still holds."""
+        self._spend(most)
+
     async def settle(self, most: Tokens, used: Tokens) -> None:
         """A call that was reserved is over."""
         async with self._changed:
             self._held += most.times(-1)
-            self.spent += used
-            if self.usd is not None:
-                self.usd += self._price.dollars(used, batch=self.batch)
+            self._spend(used)
             self._changed.notify_all()
+
+    def _spend(self, used: Tokens) -> None:
+        self.spent += used
+        if self.usd is not None:
+            self.usd += self._price.dollars(used, batch=self.batch)

@@ -12,13 +12,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from socratic import benchmarks, config, curriculum, methods, mix, provenance, tasks
+from socratic import config, methods, mix, provenance, tasks
 from socratic.config import Cell, Recipes, StyleConfig, TrainConfig
 from socratic.dialect import GUIDED, Guidance
 from socratic.errors import ConfigError, ModelError
@@ -34,8 +33,6 @@ CARRIED = {
     "smollm2": {"numbers": "references"},
 }  # by packages; dialects that suit them
 BASES = ("default", "gpt2", "gpt2-medium", "gpt2-large", *CARRIED, *SCRATCH)
-CURRICULUM, HELD_OUT = "curriculum", "held-out"  # a benchmark that needs no data: families that no student learns from
-DRAWN = 1000  # problems of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +183,8 @@ def _unknown(what: str, name: str, known: Sequence[str], more: str) -> NoReturn:
 
 def asked_of(cell: Cell, order: Order) -> Asked:
     """The first problems of a set. Raises DataError for an unknown set, or a file that is missing or not the published one."""
-    if cell.benchmark == CURRICULUM:
-        traces = _drawn(cell.split)
-        labels = {trace.problem.id: benchmarks.label(trace) for trace in traces}
-        found = tasks.Task(cell.benchmark, tuple(trace.problem for trace in traces), labels)
-    else:
-        split = tasks.split_of(cell.benchmark, cell.split)  # no file of one's own: nobody would hear of its broken lines
-        found = tasks.load(cell.benchmark, split, data=order.data)
+    split = tasks.split_of(cell.benchmark, cell.split)  # no file of one's own: nobody would hear of its broken lines
+    found = tasks.load(cell.benchmark, split, data=order.data)
     chosen = found.problems[: order.limit]
     return Asked(chosen, found.labels, found.files, provenance.sha256(asdict(problem) for problem in chosen))
 
@@ -202,13 +194,5 @@ def gold_of(cell: Cell, data: Path | None) -> dict[str, Trace] | None:
     if cell.guidance == Guidance.NONE or cell.plan != Plan.GOLD:
         return None
     name = "gsm8k-socratic" if cell.benchmark == "gsm8k" else cell.benchmark
-    traces = _drawn(cell.split) if name == CURRICULUM else benchmarks.traces(name, cell.split, data=data)
+    traces = tasks.worked(name, cell.split, data=data)
     return {trace.problem.id: trace for trace in traces}
-
-
-@cache
-def _drawn(split: str) -> tuple[Trace, ...]:
-    if split != HELD_OUT:
-        _unknown("split", split, [HELD_OUT], f"of {CURRICULUM}")
-    _, held_out = curriculum.held_out(curriculum.load_families())
-    return tuple(curriculum.draw_many(held_out, DRAWN, seed=0))

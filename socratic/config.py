@@ -39,6 +39,9 @@ class DataSource(Strict):
     traces: Path | None = Field(None, description="a JSONL of traces")
     filter: Filter | None = Field(None, description="of the traces' samples of each problem keep some")
     visits: int = Field(0, ge=0, description="so often one random trace of each problem, in place of all: epochs in one")
+    wrong_answers: Literal["refused", "kept"] = Field(
+        "refused", description="traces whose answer is not the gold one; kept: as if nobody knew it (SCoTD's few-shot setting)"
+    )
     steps: tuple[int, int] = Field((1, 99), description="fewest and most steps of a trace")
     repeat: int = Field(1, ge=1, description="how often each trace is used")
     ask: Literal["last", "earlier"] = Field(
@@ -59,6 +62,8 @@ class DataSource(Strict):
             raise ValueError("parts are fewest and most, in this order")
         if (self.filter or self.visits) and self.traces is None:
             raise ValueError("filter and visits are for traces, of which a problem may have several")
+        if self.wrong_answers == "kept" and self.traces is None:
+            raise ValueError("wrong_answers is for traces; the other sources have none")
         if self.visits and (self.repeat > 1 or self.resampled):
             raise ValueError("visits says how often a problem is seen: leave repeat and resampled out")
         return self

@@ -1,12 +1,13 @@
 """What a person at a terminal sees: traces as they grow, progress bars, complaints.
 
 In: values of the package. Out: rich's output; results to stdout, everything else to stderr. Model text is never read as
-markup. Knows nothing of how anything is computed.
+markup, and no text of others steers the terminal. Knows nothing of how anything is computed.
 """
 
 from __future__ import annotations
 
 import threading
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,11 +30,19 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emo
 COLORS = {Badge.VERIFIED: "green", Badge.UNGROUNDED: "yellow", Badge.WRONG: "red", Badge.UNCHECKABLE: "yellow"}
 
 
+def harmless(text: str) -> str:
+    """The text without control and format characters, newlines and tabs apart: those of others can retitle or clear a terminal.
+
+    rich lets them through. `harmless("a\\x1b[2Jb")` is "a[2Jb".
+    """
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf"))
+
+
 def complain(error: SocraticError) -> None:
     """What was found and expected, and what to do next."""
-    stderr.print(Text(f"error: {error}", style="red"))
+    stderr.print(Text(harmless(f"error: {error}"), style="red"))
     if error.hint:
-        stderr.print(Text(f"hint: {error.hint}"))
+        stderr.print(Text(harmless(f"hint: {error.hint}")))
 
 
 def show(traces: Iterable[Trace]) -> Trace:
@@ -43,13 +52,13 @@ def show(traces: Iterable[Trace]) -> Trace:
         for step in trace.steps[shown:]:
             shown += 1
             _show_step(shown, step)
-    stdout.print(Text(trace.ending, style="bold"))
+    stdout.print(Text(harmless(trace.ending), style="bold"))
     return trace
 
 
 def _show_step(number: int, step: Step) -> None:
-    stdout.print(Text(f"{number}. {step.question}", style="cyan"))
-    stdout.print(Text.assemble(f"   {step.plain}   ", (f"[{step.badge.value}]", COLORS[step.badge])))
+    stdout.print(Text(harmless(f"{number}. {step.question}"), style="cyan"))
+    stdout.print(Text.assemble(harmless(f"   {step.plain}   "), (f"[{step.badge.value}]", COLORS[step.badge])))
 
 
 def tabulate(report: Report) -> None:
@@ -60,7 +69,7 @@ def tabulate(report: Report) -> None:
     rows = [("all", report.n, Share(report.correct, report.low, report.high), report.strict)]
     rows += [(f"{part.by}: {part.name}", part.n, part.lenient, part.strict) for part in report.slices]
     for name, n, lenient, strict in rows:
-        table.add_row(Text(name), f"{n:,}", *_figures(lenient, n), *(_figures(strict, n) if strict else ("", "")))
+        table.add_row(Text(harmless(name)), f"{n:,}", *_figures(lenient, n), *(_figures(strict, n) if strict else ("", "")))
     stdout.print(table)
     for name, share in (("unparsed outputs", report.unparsed), ("the commonest answer would be right", report.majority)):
         if share:

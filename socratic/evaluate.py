@@ -20,7 +20,7 @@ from typing import Any, Final
 from socratic import provenance
 from socratic.answers import Kind, kind_of, same_answer
 from socratic.confidence import Features
-from socratic.errors import DataError
+from socratic.errors import DataError, UsageError
 from socratic.orchestrator import Orchestrator
 from socratic.schema import BrokenLine, Decoding, Ended, Labels, Problem, Report, RunRecord, Share, Slice, Trace, read_jsonl
 from socratic.statistics import wilson
@@ -147,6 +147,27 @@ def record_of(
         problems=provenance.sha256((problem.id, problem.question, problem.answer) for problem in problems),
         students=students,
     )
+
+
+ASKED: Final = ("engine", "dtype", "batch_size", "max_steps", "seed", "problems", "students")  # not when, where, by what commit
+
+
+def require_same(path: Path, record: RunRecord, n: int) -> None:
+    """Raises UsageError where a finished report lies that a run with this record, on `n` problems, would replace.
+
+    One of the same settings may be replaced, and a shorter run by a longer one.
+    """
+    if not path.exists():
+        return
+    hint = "delete the old report and its predictions, or choose another folder with --out"
+    try:
+        report = Report.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, AttributeError, DataError) as error:
+        raise UsageError(f"{path} would be replaced, and is no report that could be read", hint=hint) from error
+    old = report.record
+    changed = [name for name in ASKED if old is None or getattr(old, name) != getattr(record, name)]
+    if changed and not (changed == ["problems"] and report.n < n):
+        raise UsageError(f"{path} is of a run of other settings ({', '.join(changed)}), and would be replaced", hint=hint)
 
 
 def predict(

@@ -17,6 +17,7 @@ from socratic.errors import ModelError
 PAIRS = Path(__file__).parent / "pairs"  # shipped inside the package
 WEIGHTS, SMALL_WEIGHTS = "model.safetensors", "model.int8.safetensors"  # fp16, and in eight bits (see quantized)
 NEEDED = ("config.json", "tokenizer.json", "student.json")
+CALIBRATIONS = "confidence.json"  # beside them, or beside the two students of a pair: confidence writes and reads it
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 
@@ -51,13 +52,27 @@ def find_pair(name: str) -> tuple[StudentFolder, StudentFolder]:
 
 
 def fingerprint(name: str) -> str:
-    """The sha256 of a pair's files, on which its answers hang: its students', and its calibrations. Raises ModelError."""
-    folders = {pair_folder(name), *(student.path for student in find_pair(name))}
+    """The sha256 of a pair's files, on which its answers hang: its students', and its calibrations. Raises ModelError.
+
+    What else lies there is no part of it: logs, a training's rows, the predictions of an evaluation that shall go on.
+    """
+    folders = {student.path for student in find_pair(name)}
+    students = {folder / file for folder in folders for file in (*NEEDED, weights_file(folder).name)}
+    calibrations = pair_folder(name) / CALIBRATIONS
     found = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in folder.iterdir() if path.is_file()):
+    for path in sorted(students | ({calibrations} if calibrations.is_file() else set())):
         with path.open("rb") as content:
             found.update(path.name.encode() + hashlib.file_digest(content, "sha256").digest())
     return found.hexdigest()
+
+
+def weights_sum(folder: Path) -> str:
+    """The sha256 of a model's weights, "" where they are not at hand: one that is trained anew is another model."""
+    sums = b""
+    for file in sorted(folder.glob("*.safetensors")):
+        with file.open("rb") as content:
+            sums += hashlib.file_digest(content, "sha256").digest()
+    return hashlib.sha256(sums).hexdigest() if sums else ""
 
 
 def read_student(path: Path) -> StudentFolder:

@@ -3,6 +3,7 @@
 In: test problems (the benchmarks' that are at hand, any JSONL), and question texts. Out: for each text a `Leak` or None; a
 `LeakReport` of what was compared with what. Three likenesses, the strongest first: the same text without case, spaces and
 punctuation; the same with every number masked; and half or more of the test question's 8-grams of words, numbers masked.
+Where students are made, validation problems, on which choices are made, are guarded too, by their text alone.
 Test data that is not at hand is named and not an error. Knows nothing of training, and refuses nothing itself.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -44,7 +46,7 @@ class Likeness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A text is like this test problem, of this test set ("gsm8k test")."""
+    """A text is like this test problem, of this test set ("gsm8k test"), or is this one of a "gsm8k validation"."""
 
     kind: Likeness
     problem: str
@@ -59,20 +61,27 @@ def set_name(problem: Problem) -> str:
 class Guard:
     """Test problems, found by what a leak shares with them; `missing` names those that are not at hand.
 
+    Problems of `validation` slices are found by the same text alone. They are of their training split, so that its own
+    problems, which are told apart by their ids, are not compared with them.
+
     >>> guard = Guard([Problem("t-1", "Tom has 3 bags of 12 apples. How many apples has he?", dataset="mine")])
     >>> guard.leak("Tom has four bags of 15 apples. How many apples has he?")
     Leak(kind=<Likeness.MASKED: 'numbers masked'>, problem='t-1', test_set='mine')
     """
 
-    def __init__(self, problems: Iterable[Problem], missing: Sequence[str] = ()) -> None:
+    def __init__(self, problems: Iterable[Problem], missing: Sequence[str] = (), *, validation: Iterable[Problem] = ()) -> None:
         self.missing = tuple(missing)
-        self._problems = tuple(problems)
-        self.sets = Counter(map(set_name, self._problems))  # with the number of their problems
+        tests, slices = tuple(problems), tuple(validation)
+        self._problems = (*tests, *slices)
+        self._names = (*map(set_name, tests), *(f"{problem.dataset} validation" for problem in slices))
+        self.sets = Counter(self._names)  # with the number of their problems
         self._texts, self._masked = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
         self._grams = defaultdict[tuple[str, ...], list[int]](list)
         self._sizes = list[int]()  # different 8-grams of each problem
-        for place, problem in enumerate(self._problems):
+        for place, problem in enumerate(tests):
             self._add(place, problem.question)
+        for place, problem in enumerate(slices, len(tests)):
+            self._texts[_letters(problem.question)].append(place)
 
     def _add(self, place: int, question: str) -> None:
         words = _words(question)
@@ -89,7 +98,7 @@ class Guard:
         for kind, places in self._alike(question):
             for place in places:
                 if set_name(self._problems[place]) != own:
-                    return Leak(kind, self._problems[place].id, set_name(self._problems[place]))
+                    return Leak(kind, self._problems[place].id, self._names[place])
         return None
 
     def _alike(self, question: str) -> Iterator[tuple[Likeness, Iterable[int]]]:
@@ -127,17 +136,37 @@ def _grams(words: list[str]) -> set[tuple[str, ...]]:
     return set(zip(*(words[start:] for start in range(GRAM)), strict=False))
 
 
-def load_guard(data: Path | None = None, extra: Iterable[Path] = ()) -> Guard:
-    """Against GSM8K test, all of SVAMP, StrategyQA dev, as far as they are at hand, and any JSONLs of problems."""
+def load_guard(data: Path | None = None, extra: Iterable[Path] = (), *, validation: bool = False) -> Guard:
+    """Against GSM8K test, all of SVAMP, StrategyQA dev, as far as they are at hand, and any JSONLs of problems.
+
+    With `validation` also against the validation slices at hand. Raises DataError for a file that is broken.
+    """
+    problems, missing = _at_hand(data)
+    for path in extra:
+        problems += _own_tests(path)
+    return Guard(problems, missing, validation=_slices(data) if validation else ())
+
+
+def unchecked(data: Path | None = None) -> tuple[str, ...]:
+    """The benchmarks whose test problems are not at hand, as a guard would miss them. Raises DataError for a broken file."""
+    return tuple(_at_hand(data)[1])
+
+
+def _at_hand(data: Path | None) -> tuple[list[Problem], list[str]]:
     problems, missing = list[Problem](), list[str]()
     for name in ("gsm8k", "svamp", "strategyqa"):
         try:
             problems += _tests(name, data)
         except NoDataError:
             missing.append(name)
-    for path in extra:
-        problems += _own_tests(path)
-    return Guard(problems, missing)
+    return problems, missing
+
+
+def _slices(data: Path | None) -> Iterator[Problem]:
+    """Validation problems at hand (SVAMP's are guarded whole). Where there are none nobody chooses by them: none is missed."""
+    for name in ("gsm8k", "mawps", "strategyqa"):
+        with suppress(NoDataError):
+            yield from filter(benchmarks.is_validation, benchmarks.problems(name, "train", data=data))
 
 
 def _tests(name: str, data: Path | None) -> list[Problem]:
@@ -200,6 +229,7 @@ class LeakReport:
             "let_through": {kind.value: count for kind, count in self.let_through.items()},
             "not_compared_with_own_split": dict(self.own),
             "examples": [
-                {"problem": name, "kind": leak.kind.value, "test_problem": leak.problem} for name, leak in self.examples
+                {"problem": name, "kind": leak.kind.value, "test_problem": leak.problem, "test_set": leak.test_set}
+                for name, leak in self.examples
             ],
         }

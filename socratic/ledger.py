@@ -1,6 +1,7 @@
 """What teachers answered and what it cost: an append-only JSONL, one line per problem and sample, so that nothing is paid twice.
 
-In: entries. Out: the same, by their keys, in this run and in any later one. Each line is handed to the operating system before
+In: entries. Out: the same, by their keys, in this run and in any later one. A request that was lost on the way has a line of
+another kind, which counts as spent and leaves its call to be made. Each line is handed to the operating system before
 the next call is counted as done, so SIGKILL loses the calls in flight alone; a loss of power may lose a few lines more. A line
 that was cut off is set aside in `ledger.torn` and its call is made again. One process at a time writes. Memory holds a hash and
 a place for each entry, and no text. Knows nothing of what an answer means, and of no server.
@@ -9,10 +10,12 @@ a place for each entry, and no text. Knows nothing of what an answer means, and 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from socratic.budget import Tokens
 from socratic.errors import RunError
@@ -51,6 +54,20 @@ class Entry:
         return cls(**{**row, "replies": replies, "sampling": Sampling(**row["sampling"]), "used": Tokens(**row["used"])})
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A request that was sent and brought nothing, so that it may be billed: `used` is its most."""
+
+    lost: str  # the key of its call, under the name that tells such a line from an entry
+    model: str
+    used: Tokens
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> Loss:
+        """Read a line. Raises KeyError, TypeError."""
+        return cls(**{**row, "used": Tokens(**row["used"])})
+
+
 @dataclass(slots=True)
 class Index:
     """Where each entry stands, and what was used, by model and whether it was a batch."""
@@ -66,8 +83,14 @@ class Index:
     def add(self, entry: Entry, length: int) -> None:
         """Note an entry that stands at the end; of two with one key the first is the one that is used, both were paid."""
         self.places.setdefault(bytes.fromhex(entry.key), self.end)
-        paid_as = (entry.sampling.model, entry.batch)
-        self.used[paid_as] = self.used.get(paid_as, Tokens()) + entry.used
+        self._spend(entry.sampling.model, entry.used, length, batch=entry.batch)
+
+    def lose(self, loss: Loss, length: int) -> None:
+        """Note a loss that stands at the end; batches have none."""
+        self._spend(loss.model, loss.used, length, batch=False)
+
+    def _spend(self, model: str, used: Tokens, length: int, *, batch: bool) -> None:
+        self.used[model, batch] = self.used.get((model, batch), Tokens()) + used
         self.end += length
 
 
@@ -81,15 +104,19 @@ def index(path: Path) -> Index:
             if not line.endswith(b"\n"):
                 break
             try:
-                found.add(_read(line), len(line))
+                _note(found, line)
             except (KeyError, TypeError, ValueError, RecursionError):
                 found.broken += 1
                 found.end += len(line)
     return found
 
 
-def _read(line: bytes) -> Entry:
-    return Entry.from_dict(json.loads(line))
+def _note(found: Index, line: bytes) -> None:
+    row = json.loads(line)
+    if "lost" in row:
+        found.lose(Loss.from_dict(row), len(line))
+    else:
+        found.add(Entry.from_dict(row), len(line))
 
 
 class Ledger:
@@ -97,7 +124,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._out = path.open("ab")
+        self._out = path.open("ab", buffering=0)  # closing a buffer writes again what a full disk has just refused
         _lock(self._out, path)
         self.index = index(path)
         _set_aside(path, self.index.end)
@@ -114,22 +141,33 @@ class Ledger:
         return key in self.index
 
     def add(self, entry: Entry) -> None:
-        """Write a line. Raises RunError where the disk is full; what is half written is set aside by the next run."""
-        line = (json.dumps(asdict(entry), ensure_ascii=False) + "\n").encode("utf-8")
-        try:
-            self._out.write(line)
-            self._out.flush()
-        except OSError as error:
-            raise RunError(f"the ledger cannot be written: {error}", hint="make room and run the same command again") from error
-        self.index.add(entry, len(line))
+        """Write a line. Raises RunError where the disk is full; nothing is left half written."""
+        self.index.add(entry, self._write(entry))
+
+    def lose(self, loss: Loss) -> None:
+        """Write down a request that was lost. Raises RunError as `add` does."""
+        self.index.lose(loss, self._write(loss))
 
     def get(self, key: str) -> Entry:
         """The entry of a key. Raises KeyError."""
         self._in.seek(self.index.places[bytes.fromhex(key)])
-        return _read(self._in.readline())
+        return Entry.from_dict(json.loads(self._in.readline()))
+
+    def _write(self, found: Entry | Loss) -> int:
+        """Append a line; its length in bytes."""
+        line = (json.dumps(asdict(found), ensure_ascii=False) + "\n").encode("utf-8")
+        written = 0
+        try:
+            while written < len(line):
+                written += self._out.write(line[written:])
+        except OSError as error:
+            with suppress(OSError):  # then the next run sets the half line aside
+                self._out.truncate(self.index.end)  # a later line must not stand behind half of this one
+            raise RunError(f"the ledger cannot be written: {error}", hint="make room and run the same command again") from error
+        return len(line)
 
 
-def _lock(file: BinaryIO, path: Path) -> None:
+def _lock(file: FileIO, path: Path) -> None:
     """Held as long as the file is open; the system takes it back from a process that dies."""
     try:
         import fcntl  # not on Windows

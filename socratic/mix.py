@@ -1,8 +1,9 @@
 """Which traces a student learns from.
 
 In: a `TrainConfig`'s sources, the style, the role, a data folder. Out: `Mix`: the traces in training order, and how many
-were used and refused, by reason. Test problems are an error and validation problems are left out, whatever file they come
-in. Traces that are like a test problem are refused (see leakage). Knows nothing of tokens, models or run folders.
+were used and refused, by reason. Test problems are an error and validation problems are left out, by their ids and, in files
+that are not of the same benchmark, by their text. Traces that are like a test problem are refused, and those whose answer is
+not the gold one (see leakage, config). Knows nothing of tokens, models or run folders.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -22,7 +24,7 @@ from socratic.arithmetic import Known, check_solution, equations, number_text
 from socratic.config import DataSource, TrainConfig
 from socratic.dialect import GUIDED, Guidance, Numbers, Solutions, Style
 from socratic.earlier import ask_earlier
-from socratic.errors import ConfigError, DataError
+from socratic.errors import ConfigError, DataError, NoDataError
 from socratic.leakage import Guard, LeakReport, Likeness, load_guard, set_name
 from socratic.resample import Plan, align
 from socratic.schema import Badge, Ended, Problem, Step, Trace, Training, badge
@@ -43,8 +45,9 @@ class Refused(StrEnum):
     NO_STEP = "no step that computes"
     NO_QUESTION = "a step without a subquestion"
     WRONG_ANSWER = "last result is not the answer"
+    NOT_GOLD = "the answer is not the gold one"
     NO_ANSWER = "no answer that could be compared"
-    LEAK = "like a test problem"
+    LEAK = "like a test or validation problem"
     NOT_EARLIER = "no earlier step answers a question that stands alone"
     STEPS = "fewer or more steps than the source asks for"
 
@@ -61,7 +64,7 @@ class Mix:
 
 def training_mix(settings: TrainConfig, style: Style, training: Training, *, data: Path | None) -> Mix:
     """Read all sources: shuffled by the seed, or with fewer steps first. Raises DataError."""
-    guard = load_guard(data, settings.test_sets)
+    guard = load_guard(data, settings.test_sets, validation=True)
     mix = Mix([], Counter(), Counter(), LeakReport.of(guard))
     for source in settings.data:
         looks, start = random.Random(source.seed), len(mix.traces)
@@ -101,7 +104,10 @@ def style_of(settings: TrainConfig, training: Training) -> Style:
 
 
 def files(sources: Iterable[DataSource], data: Path | None) -> dict[str, str]:
-    """The sha256 of what sources are read from. Raises DataError for a file that is missing, or not the published one."""
+    """The sha256 of what sources are read from.
+
+    Raises NoDataError for a file that is missing, DataError for one that is not the published one.
+    """
     found = dict[str, str]()
     for source in sources:
         if source.curriculum:
@@ -118,7 +124,19 @@ def _sum(path: Path) -> str:
         return sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         hint = "the experiment's first lines say what makes it"
-        raise DataError(f"no traces at {path} ({error.strerror})", hint=hint) from error
+        raise NoDataError(f"no traces at {path} ({error.strerror})", hint=hint) from error
+
+
+def changed(sources: Iterable[DataSource], told: Mapping[str, str], data: Path | None) -> list[str]:
+    """The files of sources that are others than when these sums were taken; one that is gone is not among them.
+
+    Raises DataError for a file that is not the published one.
+    """
+    found = dict[str, str]()
+    for source in sources:
+        with suppress(NoDataError):
+            found |= files([source], data)
+    return [name for name, value in found.items() if told.get(name, value) != value]
 
 
 def _balance(mix: Mix, start: int, source: DataSource) -> None:
@@ -139,10 +157,24 @@ def _put_in_order(mix: Mix, settings: TrainConfig) -> None:
 
 
 def _wanted(kept: Trace | Refused, source: DataSource, rng: random.Random) -> Trace | Refused:
+    """What a source lets through of the traces that could be learned from, with the question that it asks."""
     fewest, most = source.steps
+    if source.wrong_answers == "refused" and isinstance(kept, Trace) and _misses_gold(kept):
+        return Refused.NOT_GOLD
     if source.ask == "earlier" and isinstance(kept, Trace):
         kept = ask_earlier(kept, rng) or Refused.NOT_EARLIER
     return kept if isinstance(kept, Refused) or fewest <= len(kept.steps) <= most else Refused.STEPS
+
+
+def _misses_gold(trace: Trace) -> bool:
+    """Whether it states another answer than the gold one, which is read as leniently as where students are graded."""
+    answer, gold = trace.answer, trace.problem.answer
+    if answer is None or gold is None or answer == gold:
+        return False
+    try:
+        return not same_answer(answer, gold, lenient=True)
+    except DataError:  # a gold answer of no kind: nobody can say that this one is right
+        return True
 
 
 def _resampled(trace: Trace, source: DataSource) -> Iterator[Trace]:
@@ -208,7 +240,8 @@ def trainable(trace: Trace, style: Style, training: Training) -> Trace | Refused
     """The trace as a student learns it, or why not.
 
     A solver can do without subquestions, which SVAMP and MAWPS lack but for the last; who writes them can't. To who writes
-    the answer alone, the steps don't matter.
+    the answer alone, the steps don't matter. A trace that states no answer must lead to the gold one; whether a stated one
+    is gold its source decides.
     """
     if trace.ended is not Ended.DONE:
         return Refused.UNFINISHED
@@ -228,7 +261,8 @@ def trainable(trace: Trace, style: Style, training: Training) -> Trace | Refused
         return Refused.NO_STEP
     if training in ASKING and not all(step.question.strip() for step in learned.steps):
         return Refused.NO_QUESTION
-    if trace.answer is not None and not _is_answer(known, learned.steps[-1], trace.answer):
+    answer = trace.problem.answer if trace.answer is None else trace.answer
+    if answer is not None and not _is_answer(known, learned.steps[-1], answer):
         return Refused.WRONG_ANSWER
     return learned
 

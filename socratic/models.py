@@ -12,8 +12,8 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +43,7 @@ from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, model_type, read_st
 from socratic.prefix_lm import PrefixLM, PrefixLMConfig
 from socratic.quantized import dequantize, quantize
 from socratic.vocabulary import Vocabulary
+from socratic.whole import whole
 
 SCRATCH = {  # name: (layers, width); heads are 64 wide
     "scratch-6m": (6, 256),
@@ -164,23 +165,25 @@ def _read_small(folder: Path, name: str) -> PreTrainedModel:
 
 
 def shrink(student: Path, out: Path) -> None:
-    """Copy a student's folder with its weights in eight bits, for which no CTranslate2 form is made. Raises ModelError."""
+    """Copy a student's folder with its weights in eight bits, for which no CTranslate2 form is made. Raises ModelError.
+
+    Another student that lies in `out` is replaced.
+    """
     if not (student / WEIGHTS).is_file():
         raise ModelError(f"no {WEIGHTS} in {student}", hint="give a student's folder that `socratic train` wrote")
     read_student(student)  # says what else is missing
     if out.resolve() == student.resolve():
         raise ModelError(f"{out} is the student itself", hint="give --out another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    for name in NEEDED:
-        shutil.copy(student / name, out)
-    save_file(quantize(load_file(student / WEIGHTS)), out / SMALL_WEIGHTS)
+    files = {name: (student / name).read_bytes() for name in NEEDED}
+    _write(out, files, SMALL_WEIGHTS, quantize(load_file(student / WEIGHTS)))
 
 
 def average(students: Sequence[Path], out: Path) -> None:
     """Write a student whose weights are the mean of others' (a model soup, Wortsman et al. 2022). Raises ModelError.
 
     They must have the same vocabulary and shape, as one student and what it became in further training. The record is the
-    last one's; its `average_of` holds those of all. No CTranslate2 form is made. `out` may be one of the students.
+    last one's; its `average_of` holds those of all. No CTranslate2 form is made. `out` may be one of the students, which stays as
+    it is until the mean is written whole.
     """
     for student in students:
         read_student(student)  # says what is missing
@@ -191,14 +194,22 @@ def average(students: Sequence[Path], out: Path) -> None:
     if len({(student / vocabularies.FILE).read_bytes() for student in students}) > 1:
         raise ModelError("these students have other vocabularies", hint="average students of one base")
     mean = {name: np.mean([one[name] for one in weights], axis=0).astype(np.float16) for name in first}
-    out.mkdir(parents=True, exist_ok=True)
-    (out / SMALL_WEIGHTS).unlink(missing_ok=True)  # it would be read in place of the new ones, and so would ct2/
-    shutil.rmtree(out / "ct2", ignore_errors=True)
-    for name in NEEDED:
-        (out / name).write_bytes((students[-1] / name).read_bytes())
     about = {**records[-1], "made_from": {"average_of": [record.get("made_from") for record in records]}}
-    (out / "student.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    save_file(mean, out / WEIGHTS)
+    files = {name: (students[-1] / name).read_bytes() for name in NEEDED}
+    record = json.dumps(about, indent=1, sort_keys=True) + "\n"
+    _write(out, {**files, "student.json": record.encode()}, WEIGHTS, mean)
+
+
+def _write(out: Path, files: Mapping[str, bytes], kind: str, weights: dict[str, np.ndarray]) -> None:
+    """A student's folder, in place of one that may lie there: all is written before anything of that is replaced."""
+    with ExitStack() as written:  # at its end all are moved to their places
+        save_file(weights, written.enter_context(whole(out / kind)))
+        for name, content in files.items():
+            written.enter_context(whole(out / name)).write_bytes(content)
+    for stale in {WEIGHTS, SMALL_WEIGHTS} - {kind}:  # it might be read in place of the new ones, and so would ct2/
+        (out / stale).unlink(missing_ok=True)
+    if (out / "ct2").is_dir():
+        shutil.rmtree(out / "ct2")
 
 
 def from_encoder(encoder: Any, whole: Vocabulary, vocabulary: Vocabulary) -> PreTrainedModel:

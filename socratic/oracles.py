@@ -20,7 +20,7 @@ from socratic.schema import Decoding, Ended, Problem, Step, Trace
 
 Pair = tuple[Asks, Solves]
 Gold = Mapping[str, Trace]  # playable ones, by the problem's id
-AGAIN: Final = " (again)"  # tells a subquestion from the same one before: the loop ends at a repeated one
+AGAIN: Final = " (again)"  # tells a subquestion from the same one before: with the same solution too, the loop would end there
 TRIES: Final = 8  # samples of a decomposer that would stop too early
 WARM: Final = 1.0  # temperature of these
 
@@ -97,7 +97,9 @@ class GoldSolver:
 
 
 class PerfectStopping:
-    """The decomposer's own subquestions, as many as people asked, also where it repeats one, at which the loop would end.
+    """The decomposer's own subquestions, as many as people asked, also where it repeats one.
+
+    The loop would end at the same subquestion with the same solution, so repeated ones are told apart.
 
     Where it would stop earlier it is asked again, sampling; where all tries stop, the problem's own question is asked.
     """
@@ -145,7 +147,7 @@ def _told_apart(question: str, steps: Sequence[Step]) -> str:
 
 
 def _bare(text: str) -> str:
-    """What the loop compares."""
+    """What the loop compares of a subquestion."""
     return "".join(c for c in text.lower() if c.isalnum())
 
 
@@ -160,11 +162,12 @@ def own_question(problem: Problem) -> str:
 
 
 def playable(trace: Trace) -> Trace:
-    """A gold trace as the loop can hold it: each line has a number, no subquestion stands twice, the last line answers.
+    """A gold trace as the loop can hold it: each line has a number, repeated subquestions are told apart, the last answers.
 
-    Of GSM8K's test problems about one in six asks the same subquestion twice, and some lines ("Simplify") state no number;
-    such a line goes before the next one. Where the last line's last equation is not the gold answer, GSM8K's closing line is
-    added as one. Raises DataError for a trace without subquestions, or without steps or answer.
+    Of GSM8K's test problems about one in six asks the same subquestion twice, at which the loop would end where a solver solves
+    both alike, and some lines ("Simplify") state no number; such a line goes before the next one. Where the last line's last
+    equation is not the gold answer, GSM8K's closing line is added as one. Raises DataError for a trace without subquestions, or
+    without steps or answer.
     """
     problem = trace.problem
     if problem.answer is None or not trace.steps or not all(step.question.strip() for step in trace.steps):

@@ -9,7 +9,6 @@ another configuration is refused. Knows nothing of what a method does or how a s
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -27,6 +26,7 @@ from socratic.config import TrainConfig
 from socratic.dialect import Guidance
 from socratic.errors import ConfigError, RunError, SocraticError
 from socratic.evaluate import Reasoner, evaluate
+from socratic.folders import weights_sum
 from socratic.methods import Method, Plan
 from socratic.processes import side_by_side
 from socratic.report import Row, Score, Table, plot, plot_growth
@@ -116,17 +116,8 @@ def _record(task: Task, data: Path | None) -> dict[str, Any]:
         **cell,
         "students": students,
         "files": learned,
-        "weights": {s.settings.model: _weights(s.settings.model) for s in task.students},
+        "weights": {s.settings.model: weights_sum(Path(s.settings.model).expanduser()) for s in task.students},
     }
-
-
-def _weights(model: str) -> str:
-    """The sha256 of a base's weights where it is a folder: one that is trained anew is another base."""
-    files, sums = sorted(Path(model).expanduser().glob("*.safetensors")), list[str]()
-    for file in files:
-        with file.open("rb") as content:
-            sums.append(hashlib.file_digest(content, "sha256").hexdigest())
-    return " ".join(sums)
 
 
 FULL = ("No space left on device", "PytorchStreamWriter failed")  # safetensors and torch raise errors of their own
@@ -249,7 +240,7 @@ def _run_record(task: Task, asked: Asked, order: Order, trained_on: str, runs: I
         seed=task.seed,
         data=asked.files,
         problems=asked.sha256,
-        students=" ".join(_weights(str(run / "student")) for run in runs),
+        students=" ".join(weights_sum(run / "student") for run in runs),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from socratic.config import DataSource, RoundsConfig, TrainConfig
 from socratic.errors import ConfigError, DataError, ExpressionError
 from socratic.evaluate import evaluate as measure
 from socratic.evaluate import grade
-from socratic.leakage import load_guard, set_name
+from socratic.leakage import Guard, load_guard, set_name
 from socratic.orchestrator import Orchestrator
 from socratic.own_problems import read_problems
 from socratic.schema import BrokenLine, Decoding, Problem, Trace, read_jsonl, write_jsonl
@@ -142,17 +142,23 @@ def table(rounds: Iterable[Round]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Who does the work: loads a student by its folder, trains one in a run folder and names its folder, shows progress."""
+    """Who does the work: loads a student by its folder, trains one in a run folder and names its folder, shows progress.
+
+    `unchecked` hears, before the first step, which test sets are not at hand.
+    """
 
     load: Callable[[str], Orchestrator]
     learn: Callable[[TrainConfig, Path], Path]
     tally: Callable[[int], AbstractContextManager[Callable[[bool], None]]]
+    unchecked: Callable[[Sequence[str]], None] = lambda missing: None
 
 
 def run(settings: RoundsConfig, out: Path, hands: Hands, *, data: Path | None = None) -> Iterator[Round]:
     """Each round as soon as it is done, at once where it was done before. Raises ConfigError, DataError, ModelError."""
-    loop = _Loop(settings, out.resolve(), hands, *_problems(settings, data), data)
+    guard = load_guard(data, settings.train.test_sets, validation=True)
+    loop = _Loop(settings, out.resolve(), hands, *_problems(settings, guard, data), data)
     _claim(settings, out)
+    hands.unchecked(guard.missing)
     done: Round | None = None
     for number in range(settings.rounds + 1):
         kept = out / f"round-{number}" / "round.json"
@@ -247,10 +253,10 @@ def _stored(path: Path) -> Iterator[Trace]:
 # Problems
 
 
-def _problems(settings: RoundsConfig, data: Path | None) -> tuple[list[Problem], list[Problem]]:
+def _problems(settings: RoundsConfig, guard: Guard, data: Path | None) -> tuple[list[Problem], list[Problem]]:
     """Problems to sample for, and others to measure on; none of the former is among the latter or like a test problem."""
     validation = _picked(_read(settings.validation, "validation", data), settings.validation_limit, settings.seed)
-    away, guard = {problem.question for problem in validation}, load_guard(data, settings.train.test_sets)
+    away = {problem.question for problem in validation}
     problems = [
         problem
         for problem in _read(settings.problems, "train", data)

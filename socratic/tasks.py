@@ -8,14 +8,15 @@ refused, where its sum is known. Knows nothing of students or reports.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from socratic import benchmarks, choices, curriculum
-from socratic.errors import DataError
+from socratic.errors import DataError, UsageError
 from socratic.own_problems import read_problems
 from socratic.schema import BrokenLine, Labels, Problem, Trace
 
@@ -46,15 +47,27 @@ class Task:
         """The same with at most so many problems."""
         return replace(self, problems=self.problems[:limit])
 
-    def gradable(self) -> Task:
-        """The same without problems whose answer is not told; they join the broken lines."""
-        known = tuple(problem for problem in self.problems if problem.answer is not None)
-        lacking = [
-            BrokenLine(problem.id, "expected an answer to grade by, found none")
-            for problem in self.problems
-            if problem.answer is None
-        ]
-        return replace(self, problems=known, broken=(*self.broken, *lacking))
+    def gradable(self, ask: Callable[[Problem], object] = lambda problem: problem) -> Task:
+        """The same without problems whose answer is not told, or that cannot be asked; they join the broken lines.
+
+        `ask` raises UsageError for a problem that cannot be asked, as `orchestrator.as_problem` does.
+        """
+        faults = [_fault(problem, ask) for problem in self.problems]
+        told = list(zip(self.problems, faults, strict=True))
+        lacking = [BrokenLine(problem.id, fault) for problem, fault in told if fault]
+        kept = tuple(problem for problem, fault in told if not fault)
+        return replace(self, problems=kept, broken=(*self.broken, *lacking))
+
+
+def _fault(problem: Problem, ask: Callable[[Problem], object]) -> str:
+    """Why a problem cannot be asked and graded; "" where it can."""
+    if problem.answer is None:
+        return "expected an answer to grade by, found none"
+    try:
+        ask(problem)
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def load(name: str, split: str = "", *, data: Path | None = None) -> Task:
@@ -81,10 +94,15 @@ def worked(name: str, split: str = "", *, data: Path | None = None) -> list[Trac
         hint = f"a teacher can write some: socratic annotate {name} --prompt cot-choice"
         raise DataError(f"{name} has no worked solutions, only questions and letters", hint=hint)
     if name == CURRICULUM:
-        _, held_out = curriculum.held_out(curriculum.load_families())
-        return list(curriculum.draw_many(held_out, HELD_OUT, seed=0))
+        return list(_held_out())
     files(name, split, data=data)
     return benchmarks.traces(name, split, data=data)
+
+
+@cache  # a table asks again and again, and drawing takes seconds
+def _held_out() -> tuple[Trace, ...]:
+    _, held_out = curriculum.held_out(curriculum.load_families())
+    return tuple(curriculum.draw_many(held_out, HELD_OUT, seed=0))
 
 
 def files(name: str, split: str = "", *, data: Path | None = None) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 In: a problem, the number of the sample, the number of the attempt. Out: a `Reply`: text as the teacher wrote it, bounded and
 without the key, and what it used; else a CallError (this call brought none) or a TeacherError (no call will). Transport is
-retried by the `openai` client. JSON is asked for by a ladder, json_schema, json_object, marked text; what a server refuses is not
-asked for again. Knows nothing of ledgers, of money, or of whether an answer is right.
+retried by the `openai` client; who watches is told of each try that was lost on the way, since it may be billed. JSON is asked
+for by a ladder, json_schema, json_object, marked text; what a server refuses is not asked for again. Knows nothing of ledgers,
+of money, or of whether an answer is right.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from socratic.errors import CallError, TeacherError, UsageError
+from socratic.errors import CallError, SocraticError, TeacherError, UsageError
 from socratic.prompts import Answers, Prompt
 from socratic.replies import MAX_COMPLAINT, Reply, Rung, read_reply
 from socratic.schema import Problem
@@ -72,6 +74,22 @@ class Server:
     retries: int = 6
 
 
+_on_loss: ContextVar[Callable[[], None] | None] = ContextVar("_on_loss", default=None)
+
+
+@contextmanager
+def watching(on_loss: Callable[[], None]) -> Iterator[None]:
+    """Be told, as it happens, of each try of the calls within that was sent and brought nothing: a server may bill it.
+
+    A SocraticError that `on_loss` raises ends the call in place of the next try.
+    """
+    token = _on_loss.set(on_loss)
+    try:
+        yield
+    finally:
+        _on_loss.reset(token)
+
+
 def is_local(base_url: str) -> bool:
     """Whether a server is on this machine; such servers mostly want no key."""
     return urlsplit(base_url).hostname in LOCAL
@@ -86,19 +104,18 @@ class OpenAITeacher:
 
         self.server, self.sampling = server, sampling
         self.base_url = _checked_url(server.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1")
-        self.bad_statuses, self.requests, self.replies = Counter[str](), 0, 0
+        self.bad_statuses, self.no_response = Counter[str](), Counter[str]()
         self._prompts = dict(zip(Rung, (prompts[0], *prompts), strict=True))
         self._refused = set[Rung]()
         self._limit = "max_tokens"  # what the server calls the limit of a reply
         self._pause = 0.0  # until then the server wants no calls; of time.monotonic
         self._key = _read_key(server.key_name, self.base_url)
-        hooks: dict[str, list[Callable[..., Any]]] = {"request": [self._on_request], "response": [self._on_response]}
         self.client: AsyncOpenAI = openai.AsyncOpenAI(
             api_key=self._key.get_secret_value() or "none",
             base_url=self.base_url,
             timeout=server.timeout,
             max_retries=server.retries,
-            http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks),
+            http_client=_http_client(self),
         )
 
     async def close(self) -> None:
@@ -112,9 +129,8 @@ class OpenAITeacher:
 
     @property
     def troubles(self) -> Counter[str]:
-        """Bad answers by status; "lost": calls that timed out or broke off."""
-        lost = self.requests - self.replies - self.bad_statuses.total()
-        return self.bad_statuses + Counter({"lost": max(lost, 0)})
+        """Bad answers by status; "lost": tries that timed out or broke off; "unsent": those that found no server."""
+        return self.bad_statuses + self.no_response
 
     async def ask(self, problem: Problem, *, sample: int, attempt: int) -> Reply:
         """One reply, each attempt a rung further down. Raises CallError, TeacherError."""
@@ -170,7 +186,6 @@ class OpenAITeacher:
                 raise
             self._limit = "max_completion_tokens"  # newer models of OpenAI know this name alone
             return await self._call(problem, sample, rung)
-        self.replies += 1
         return self.read(raw.content, rung, raw.retries_taken)
 
     @asynccontextmanager
@@ -182,8 +197,13 @@ class OpenAITeacher:
             yield
         except openai.APIStatusError as error:
             raise self._failure(error) from None
-        except (openai.APIError, TimeoutError) as error:
-            raise CallError(self.scrub(f"{type(error).__name__}: {error}")[:MAX_COMPLAINT]) from None
+        except _Halt as halt:
+            raise halt.why from None
+        except Exception as error:  # a stream that is read after the client's call breaks with errors of the transport
+            if not (isinstance(error, (openai.APIError, TimeoutError)) or _kinds(error) & _TRANSPORT):
+                raise
+            said = self.scrub(f"{type(error).__name__}: {error}")[:MAX_COMPLAINT]
+            raise CallError(said, hint="look at the server, and run the same command again: it goes on") from None
 
     @property
     def _patience(self) -> float:
@@ -204,16 +224,45 @@ class OpenAITeacher:
             return _OtherName(said) if error.param == "max_tokens" else _NotThatWay(said)
         return CallError(said)
 
-    async def _on_request(self, request: object) -> None:
-        """A limit of the rate holds for all calls: when one is told to wait, the others wait too."""
+    @asynccontextmanager
+    async def trying(self, request: Any) -> AsyncIterator[None]:
+        """One try of a call. A limit of the rate holds for all: when one is told to wait, the others wait too."""
         await asyncio.sleep(max(0.0, self._pause - time.monotonic()))
-        self.requests += 1
+        try:
+            yield
+        except BaseException as error:
+            if _REFUSED not in request.extensions:
+                self._lose(error)
+            raise
 
-    async def _on_response(self, response: Any) -> None:
+    def _lose(self, error: BaseException) -> None:
+        """Count a try that brought nothing, and tell of it where it was sent. Raises _Halt where no other shall follow."""
+        is_sent = not _kinds(error) & _UNSENT
+        self.no_response["lost" if is_sent else "unsent"] += 1
+        on_loss = _on_loss.get()
+        if not is_sent or on_loss is None:
+            return
+        try:
+            on_loss()
+        except SocraticError as why:
+            if isinstance(error, Exception):  # what cancels a call goes on cancelling it
+                raise _Halt(why) from error
+
+    async def on_response(self, response: Any) -> None:
+        """Note a bad status. It is not billed, whether its text arrives or not."""
         if response.status_code >= 400:
+            response.request.extensions[_REFUSED] = True
             self.bad_statuses[str(response.status_code)] += 1
         if response.status_code == 429:
             self._pause = max(self._pause, time.monotonic() + _seconds(response.headers.get("retry-after")))
+
+
+class _Halt(BaseException):
+    """No other try shall follow. Not an Exception, after which the client would try again."""
+
+    def __init__(self, why: SocraticError) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
 class _NotThatWay(CallError):
@@ -222,6 +271,28 @@ class _NotThatWay(CallError):
 
 class _OtherName(_NotThatWay):
     """The limit of a reply has another name there."""
+
+
+# The client speaks by `httpx` or `httpx2`, as its version has it: errors are known by name. All others may have been sent.
+_UNSENT: Final = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
+_TRANSPORT: Final = {"RequestError", "SSLError", "EndOfStream"}
+_REFUSED: Final = "refused"  # the mark of a request that was answered by a bad status
+
+
+def _kinds(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _http_client(teacher: OpenAITeacher) -> Any:
+    """The client's own way to speak HTTP, with each try told to the teacher: retries are made above it, out of sight."""
+    import openai
+
+    class Client(openai.DefaultAsyncHttpxClient):
+        async def send(self, request: Any, **about: Any) -> Any:
+            async with teacher.trying(request):
+                return await super().send(request, **about)
+
+    return Client(event_hooks={"response": [teacher.on_response]})
 
 
 _HINTS: Final = {

@@ -2,7 +2,8 @@
 
 In: a `TrainConfig`, a role, a run folder. Out: `run/student` (see models), and beside it what explains it: config.yaml,
 provenance.json (role, base, commit, versions, device), data.json (counts, refusals, hash), sample.md (three transcripts to
-read), log.jsonl. A run that was stopped goes on from its last checkpoint; a folder of another configuration is refused.
+read), log.jsonl. A run that was stopped goes on from its last checkpoint; a folder of another configuration is refused, as is
+one whose sources or base are not what they were.
 Full fine-tuning, or LoRA merged on save. Knows nothing of benchmarks' shapes or of how students are run.
 """
 
@@ -26,7 +27,8 @@ from socratic.dataset import Packed, examples, pack, written_by
 from socratic.dialect import DONE, Mark, Style
 from socratic.errors import ConfigError
 from socratic.fit import fit
-from socratic.mix import Mix, files, style_of, training_mix
+from socratic.folders import weights_sum
+from socratic.mix import Mix, changed, files, style_of, training_mix
 from socratic.prefix_lm import PrefixLM
 from socratic.schema import Trace, Training
 from socratic.transcript import lesson, taught
@@ -39,11 +41,14 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "ctran
 
 
 def train(settings: TrainConfig, training: Training, run: Path, *, data: Path | None = None) -> Path:
-    """Train one student and return its folder. Raises ConfigError, DataError, ModelError."""
+    """Train one student and return its folder. Raises ConfigError, DataError, ModelError.
+
+    A run folder whose sources or base have changed since is a ConfigError, as one of another configuration is.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("training runs in one process, on one device", hint="start it without torchrun or accelerate launch")
     style = style_of(settings, training)
-    record = _claim(run, settings, training)
+    record = _claim(run, settings, training, data)
     vocabulary, packed = _prepared(settings, style, training, run, data)
     model = _model(settings, vocabulary)
     fit(model, packed, settings, run)
@@ -54,13 +59,18 @@ def train(settings: TrainConfig, training: Training, run: Path, *, data: Path | 
     return run / "student"
 
 
-def _claim(run: Path, settings: TrainConfig, training: Training) -> dict[str, Any]:
-    """Refuse a folder that another configuration or role has written; else the record of the run's start, with who went on."""
+OWN_FOLDER = "give another --out, or delete the folder"
+
+
+def _claim(run: Path, settings: TrainConfig, training: Training, data: Path | None) -> dict[str, Any]:
+    """Refuse a folder of another configuration, role, base or data; else the record of the run's start, with who went on."""
     kept = run / "provenance.json"
     if kept.exists():
         record: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         if (record["role"], config.load(TrainConfig, run / "config.yaml")) != (training, settings):
-            raise ConfigError(f"{run} belongs to a run of another configuration", hint="give another --out, or delete the folder")
+            raise ConfigError(f"{run} belongs to a run of another configuration", hint=OWN_FOLDER)
+        if others := [*_changed_base(settings, record), *_changed_data(run, settings, data)]:
+            raise ConfigError(f"{run} belongs to a run of other files: {', '.join(others)} changed since", hint=OWN_FOLDER)
         record["went_on"] = [*record.get("went_on", ()), provenance.commit()]
     else:
         record = _provenance(settings, training)
@@ -70,11 +80,25 @@ def _claim(run: Path, settings: TrainConfig, training: Training) -> dict[str, An
     return record
 
 
+def _changed_data(run: Path, settings: TrainConfig, data: Path | None) -> list[str]:
+    """What the rows that are kept were not made of; where there are none yet, they are still to be made."""
+    if not (run / "rows.npz").exists():
+        return []
+    return changed(settings.data, json.loads((run / "data.json").read_text(encoding="utf-8")).get("files", {}), data)
+
+
+def _changed_base(settings: TrainConfig, record: dict[str, Any]) -> list[str]:
+    """The base, where its weights are others than at the start; nothing can be said of one that is, or was, not there."""
+    told, found = record.get("base_sha256"), weights_sum(Path(settings.model).expanduser())
+    return [settings.model] if told and found and told != found else []
+
+
 def _provenance(settings: TrainConfig, training: Training) -> dict[str, Any]:
     """Everything but the data that one needs to know how a student came to be."""
     return {
         "role": training.value,
         "base": settings.model,
+        "base_sha256": weights_sum(Path(settings.model).expanduser()),
         **_ancestry(Path(settings.model).expanduser()),
         "config": settings.model_dump(mode="json"),
         "commit": provenance.commit(),

@@ -165,6 +165,10 @@ class TeacherServer:
             batch["status"] = "completed"
         return found
 
+    def content(self, name: str) -> Answer:
+        """A file, as it is downloaded."""
+        return Answer(self.files[name])
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
 
@@ -193,7 +197,7 @@ class TeacherServer:
                 elif path.startswith("batches/"):
                     self.say(server.look(path.removeprefix("batches/")))
                 else:
-                    self.send(Answer(server.files[path.removeprefix("files/").removesuffix("/content")]))
+                    self.send(server.content(path.removeprefix("files/").removesuffix("/content")))
 
             def say(self, found: dict[str, Any]) -> None:
                 self.send(Answer(json.dumps(found).encode()))

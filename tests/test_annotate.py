@@ -77,7 +77,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def keys(folder: Path) -> Counter[str]:
-    return Counter(row["key"] for row in rows(folder / "ledger.jsonl"))
+    return Counter(row["key"] for row in rows(folder / "ledger.jsonl") if "lost" not in row)
 
 
 def adds_up(summary: Summary) -> bool:
@@ -251,6 +251,75 @@ def test_tokens_that_the_server_does_not_count_are_taken_at_most_and_said(prompt
         summary, _ = annotated(server, tmp_path / "run", order(prompt))
     assert summary.uncounted == 8 and "8 replies not counted" in str(summary)
     assert summary.now.input == sum(order(prompt).most(problem).input for problem in PROBLEMS)
+
+
+CUT = Answer(completion("x").body, act="cut")
+
+
+def test_lost_calls_are_taken_at_most_in_this_run_and_the_next_which_asks_again(prompt: Path, tmp_path: Path) -> None:
+    wanted = order(prompt)
+    most = wanted.most(PROBLEMS[0])
+    with serving(lambda body: CUT) as server:
+        summary, _ = annotated(server, tmp_path / "run", wanted, PROBLEMS[:1])
+        assert len(server.asked) == 2
+        assert (summary.lost, summary.now, summary.spent) == (2, most.times(2), most.times(2))
+        assert summary.usd == pytest.approx(PRICE.dollars(most.times(2))) and "2 lost calls" in str(summary)
+        server.script = right
+        summary, _ = annotated(server, tmp_path / "run", wanted, PROBLEMS[:1])
+    assert (summary.lost, summary.accepted, summary.now) == (0, 1, Tokens(100, 20)) and "lost" not in str(summary)
+    assert summary.spent == most.times(2) + summary.now
+
+
+def test_a_call_that_a_retry_saved_costs_what_was_lost_too(prompt: Path, tmp_path: Path) -> None:
+    turns = count()
+    with serving(lambda body: CUT if next(turns) == 0 else right(body)) as server:
+        summary, _ = annotated(server, tmp_path / "run", order(prompt), PROBLEMS[:1])
+    assert (summary.accepted, summary.lost) == (1, 1)
+    assert summary.spent == summary.now == order(prompt).most(PROBLEMS[0]) + Tokens(100, 20)
+
+
+def test_a_limit_in_dollars_holds_where_all_is_lost_retries_included(prompt: Path, tmp_path: Path) -> None:
+    wanted = order(prompt, reasks=0)
+    limits = Limits(usd=4 * PRICE.dollars(max((wanted.most(problem) for problem in PROBLEMS), key=lambda most: most.total)))
+    with serving(lambda body: CUT) as server:
+        summary, state = annotated(server, tmp_path / "run", wanted, limits=limits, concurrency=2, retries=6)
+        assert isinstance(state.stop, annotate.BudgetUsed) and summary.lost == len(server.asked) >= 3
+        assert summary.usd is not None and limits.usd is not None and 0 < summary.usd <= limits.usd
+        assert summary.usd >= len(server.asked) * PRICE.dollars(min((wanted.most(p) for p in PROBLEMS), key=lambda m: m.total))
+        asked = len(server.asked)
+        again, state = annotated(server, tmp_path / "run", wanted, limits=limits)
+        assert isinstance(state.stop, annotate.BudgetUsed) and len(server.asked) == asked and again.usd == summary.usd
+
+
+def test_bad_statuses_and_servers_that_are_not_there_cost_nothing(prompt: Path, tmp_path: Path) -> None:
+    with serving(lambda body: complaint(500, "oops", headers={"retry-after-ms": "5"})) as server:
+        annotated(server, tmp_path / "run", order(prompt), PROBLEMS[:2], retries=0)
+    summary, _ = annotated(server, tmp_path / "run", order(prompt), PROBLEMS[:2], retries=0)
+    assert summary.troubles == {"unsent": 2}
+    assert summary.lost == summary.spent.total == 0 and summary.usd == 0.0
+
+
+MANY = [Problem(f"m{n}", question(n, 3), str(3 * n)) for n in range(2, 62)]
+
+
+@pytest.mark.parametrize("useless", [completion("hm"), completion('{"steps": [', finish="length")], ids=["format", "length"])
+def test_replies_of_which_none_can_be_used_end_the_run_early_and_are_told(useless: Answer, prompt: Path, tmp_path: Path) -> None:
+    with serving(lambda body: useless) as server:
+        summary, state = annotated(server, tmp_path / "run", order(prompt, reasks=0), MANY)
+        assert annotate.FRUITLESS <= len(server.asked) < annotate.FRUITLESS + 4
+        assert isinstance(state.stop, RunError) and "--reply-tokens" in state.stop.hint
+        assert summary.unusable == summary.calls and f"{summary.calls} of them unusable" in str(summary)
+        assert f"{state.unusable} unusable" in str(state) and adds_up(summary)
+        server.script = right
+        summary, state = annotated(server, tmp_path / "run", order(prompt, reasks=0), MANY)
+    assert state.stop is None and summary.missing == 0 and summary.unusable == 0
+
+
+def test_one_reply_that_can_be_used_keeps_the_run_going(prompt: Path, tmp_path: Path) -> None:
+    turns = count()
+    with serving(lambda body: right(body) if next(turns) == 0 else completion("hm")) as server:
+        summary, state = annotated(server, tmp_path / "run", order(prompt, reasks=0), MANY, concurrency=1)
+    assert state.stop is None and (summary.accepted, summary.unusable) == (1, len(MANY) - 1)
 
 
 @pytest.mark.parametrize("status", [401, 404])

@@ -16,7 +16,7 @@ from socratic import annotate, batches, orders
 from socratic.annotate import State, Summary, run
 from socratic.batches import Slip, slips
 from socratic.budget import Limits, Price
-from socratic.errors import RunError
+from socratic.errors import CallError, RunError
 from socratic.judge import Reason
 from socratic.leakage import Guard
 from socratic.ledger import Ledger
@@ -104,6 +104,44 @@ def test_a_collection_that_was_cut_off_goes_on_where_it_was(order: Order, tmp_pa
         assert len(server.asked) == 12
     assert (summary.accepted, summary.calls) == (12, 7)
     assert len({row["key"] for row in entries(tmp_path / "run")}) == len(entries(tmp_path / "run")) == 12
+
+
+def test_what_a_run_of_fewer_problems_did_not_want_is_collected_by_the_next_that_does(order: Order, tmp_path: Path) -> None:
+    with serving() as server:
+        dying(server, tmp_path / "run", order, "look", "before")
+        fewer, state = batched(server, tmp_path / "run", order, PROBLEMS[:1])
+        assert state.stop is None and fewer.accepted == 2
+        (slip,) = slips(tmp_path / "run" / "batches")
+        assert slip.unclaimed
+        summary, state = batched(server, tmp_path / "run", order)
+        assert len(server.asked) == 12 and len(server.batches) == 1, "nothing was paid twice"
+        (slip,) = slips(tmp_path / "run" / "batches")
+    assert state.stop is None and summary.accepted == 12 and summary.spent.total == 12 * 120
+    assert slip.collected and not slip.unclaimed
+
+
+def test_what_failed_in_a_batch_is_asked_again_while_others_of_its_replies_are_unclaimed(order: Order, tmp_path: Path) -> None:
+    turns = count()
+    with serving(lambda body: complaint(500, "oops") if next(turns) == 0 else right(body)) as server:
+        dying(server, tmp_path / "run", order, "look", "before")
+        for accepted in (1, 2):
+            fewer, _ = batched(server, tmp_path / "run", order, PROBLEMS[:1])
+            assert fewer.accepted == accepted
+        summary, state = batched(server, tmp_path / "run", order)
+        assert len(server.asked) == 13
+    assert state.stop is None and summary.accepted == 12
+
+
+def test_a_download_that_breaks_off_is_an_error_and_the_same_command_goes_on(order: Order, tmp_path: Path) -> None:
+    with serving() as server:
+        content = server.content
+        server.content = lambda name: Answer(content(name).body, act="cut")  # type: ignore[method-assign]
+        summary, state = batched(server, tmp_path / "run", order)
+        assert isinstance(state.stop, CallError) and "goes on" in state.stop.hint and summary.accepted == 0
+        server.content = content  # type: ignore[method-assign]
+        summary, state = batched(server, tmp_path / "run", order)
+        assert len(server.asked) == 12
+    assert state.stop is None and summary.accepted == 12
 
 
 def test_a_form_that_the_server_refuses_is_left_for_the_next_batch(order: Order, tmp_path: Path) -> None:

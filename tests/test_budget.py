@@ -77,6 +77,19 @@ def test_no_limit_is_passed_by_calls_that_run_at_the_same_time_and_none_is_refus
     assert not purse.fits(most), "what was left would not have been enough for one more"
 
 
+def test_what_was_lost_is_spent_and_leaves_held_what_is_held() -> None:
+    async def run() -> Budget:
+        purse = Budget(Limits(tokens=100), PRICE, spent=Tokens(), usd=0.0)
+        assert await purse.hold(Tokens(40, 0))
+        purse.lose(Tokens(40, 0))
+        assert purse.fits(Tokens(20, 0)) and not purse.fits(Tokens(21, 0))
+        await purse.settle(Tokens(40, 0), Tokens(10, 0))
+        return purse
+
+    purse = asyncio.run(run())
+    assert purse.spent == Tokens(50, 0) and purse.usd == pytest.approx(PRICE.dollars(Tokens(50, 0)))
+
+
 def test_spending_of_earlier_runs_counts() -> None:
     purse = Budget(Limits(tokens=100), None, spent=Tokens(90, 5), usd=None)
     assert purse.fits(Tokens(5, 0)) and not purse.fits(Tokens(6, 0))

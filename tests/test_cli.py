@@ -157,6 +157,30 @@ def test_a_corpus_is_written_summed_up_and_leaks_are_named(tmp_path: Path) -> No
     assert "exam.jsonl (1)" in done.stdout and "NOT checked: gsm8k, svamp, strategyqa" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["annotate", "mine.jsonl", "--teacher", "any", "--out", "o", "--dry-run"],
+        ["train", "solver", "--config", "mix.yaml"],
+        ["rounds", "--config", "rounds.yaml"],
+        ["reproduce", "cells"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_who_makes_training_data_or_students_hears_which_test_sets_are_not_at_hand(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_text(json.dumps({"question": QUESTION, "answer": "36"}) + "\n")
+    (tmp_path / "exam.jsonl").write_text(json.dumps({"question": "How many legs have 4 cats?", "answer": "16"}) + "\n")
+    (tmp_path / "mix.yaml").write_text("data: [{traces: none.jsonl}]\n")
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "recipes.yaml").write_text("")  # and no cell
+    train = "student: nowhere, train: {data: [{traces: none.jsonl}]}"
+    (tmp_path / "rounds.yaml").write_text(f"{{problems: mine.jsonl, validation: exam.jsonl, {train}}}\n")
+    done = run(*arguments, "--data", ".", cwd=tmp_path)
+    first = done.stderr.splitlines()[0]
+    assert first.startswith("not checked for leaks of gsm8k, svamp, strategyqa"), done.stderr
+    assert done.returncode == (0 if arguments[0] == "annotate" else 2), "each breaks off right after"
+
+
 def test_samples_vote_and_a_seed_repeats_them() -> None:
     one, same = (run("solve", QUESTION, "--samples", "5", "--seed", "3", "--json") for _ in range(2))
     assert one.returncode == 0 and one.stdout == same.stdout

@@ -100,6 +100,8 @@ def test_an_ingredient_is_exactly_one_thing(tmp_path: Path, source: str) -> None
 @pytest.mark.parametrize(
     ("source", "said"),
     [
+        ("{benchmark: gsm8k-socratic, wrong_answers: kept}", "for traces"),
+        ("{curriculum: 5, wrong_answers: kept}", "for traces"),
         ("{benchmark: gsm8k-socratic, share: 0.5}", "for the curriculum"),
         ("{benchmark: gsm8k-socratic, parts: [2, 3]}", "for the curriculum"),
         ("{curriculum: 5, parts: [3, 2]}", "fewest and most"),

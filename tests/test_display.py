@@ -48,6 +48,26 @@ def test_complaints_go_to_stderr_with_their_hint(error: DataError | RunError, ca
     assert error.hint in err
 
 
+STEERING = "\x1b]0;owned\x07 \x1b[2J \x9b2J \r \u202e \x7f"  # retitles, clears, goes back, turns around
+
+
+def test_text_of_others_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = replace(step(f"How many?{STEERING}", f"48/2 = <<48/2=24>>24{STEERING}"), answer=STEERING)
+    display.show(iter([Trace(PROBLEM, (odd,), f"24{STEERING}", Ended.DONE)]))
+    display.complain(DataError(f"the server said {STEERING}", hint=STEERING))
+    share = Share(1, 0.1, 0.9)
+    slices = (Slice("type", STEERING, 1, share, share),)
+    display.tabulate(replace(Report("s", "m", True, 1, 1, 0.1, 0.9, 0, 1.0, {}, {}), slices=slices))
+    out, err = capsys.readouterr()
+    assert not {*STEERING} & {*"\x1b\x07\x9b\r\u202e\x7f"} & {*out, *err}
+    assert "]0;owned" in out and "]0;owned" in err
+
+
+def test_what_people_write_is_harmless_as_it_is() -> None:
+    for text in ("one\n\ttwo", "你有三個蘋果", "½ of £3 — 50 %", "é́"):
+        assert display.harmless(text) == text
+
+
 def test_a_report_shows_every_kind_with_both_readings_in_lines_that_fit(capsys: pytest.CaptureFixture[str]) -> None:
     half, quarter = Share(2, 0.15, 0.85), Share(1, 0.05, 0.7)
     slices = (Slice("type", "[b]Addition", 4, half, quarter),)

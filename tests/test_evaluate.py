@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -16,8 +17,20 @@ from hypothesis import strategies as st
 from scripted import ScriptedDecomposer, ScriptedSolver
 
 from socratic import tasks
-from socratic.errors import DataError
-from socratic.evaluate import Reasoner, Resumable, as_line, evaluate, grade, predict, read_graded, read_rated, record_of, regrade
+from socratic.errors import DataError, UsageError
+from socratic.evaluate import (
+    Reasoner,
+    Resumable,
+    as_line,
+    evaluate,
+    grade,
+    predict,
+    read_graded,
+    read_rated,
+    record_of,
+    regrade,
+    require_same,
+)
 from socratic.orchestrator import Orchestrator
 from socratic.schema import Ended, Labels, Problem, Report, Source, Step, Trace
 from socratic.voting import Vote, count
@@ -227,6 +240,37 @@ def test_a_record_tells_engine_batch_seed_files_and_the_problems_themselves() ->
         record_of(orchestrator, problems, seed=5, data={}, students="").problems for problems in (PROBLEMS, PROBLEMS[:9], changed)
     }
     assert len(sums) == 3 and one.problems in sums
+
+
+def test_a_finished_report_is_replaced_by_a_run_of_the_same_settings_alone(tmp_path: Path) -> None:
+    orchestrator, path = Orchestrator(ScriptedDecomposer({}), ScriptedSolver({}), batch_size=7, max_steps=3), tmp_path / "p.json"
+    record = record_of(orchestrator, PROBLEMS, seed=5, data={}, students="def")
+    require_same(path, record, 10)  # none is there
+    path.write_text(json.dumps(asdict(replace(report_of(list(gold(PROBLEMS)), tmp_path / "p.jsonl"), record=record))))
+    require_same(path, replace(record, started="later", commit="other", device="cuda"), 10)
+    for change in ({"seed": 6}, {"problems": "other"}, {"students": "other"}, {"engine": "other"}, {"max_steps": 4}):
+        with pytest.raises(UsageError, match=rf"{re.escape(str(path))} .*\({next(iter(change))}\)") as caught:
+            require_same(path, replace(record, **change), 10)
+        assert "--out" in caught.value.hint and "delete" in caught.value.hint
+    require_same(path, replace(record, problems="more"), len(PROBLEMS) + 1)
+    with pytest.raises(UsageError, match="seed"):
+        require_same(path, replace(record, problems="more", seed=6), len(PROBLEMS) + 1)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "{broken", '{"n": 1}'])
+def test_what_is_no_report_is_not_replaced_by_one(text: str, tmp_path: Path) -> None:
+    orchestrator, path = Orchestrator(ScriptedDecomposer({}), ScriptedSolver({})), tmp_path / "p.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="no report"):
+        require_same(path, record_of(orchestrator, PROBLEMS, seed=5, data={}, students="def"), 10)
+    assert path.read_text() == text
+
+
+def test_a_report_of_an_older_version_without_a_record_is_not_replaced(tmp_path: Path) -> None:
+    orchestrator, path = Orchestrator(ScriptedDecomposer({}), ScriptedSolver({})), tmp_path / "p.json"
+    path.write_text(json.dumps(asdict(report_of(list(gold(PROBLEMS)), tmp_path / "p.jsonl"))))
+    with pytest.raises(UsageError, match="other settings"):
+        require_same(path, record_of(orchestrator, PROBLEMS, seed=5, data={}, students="def"), 10)
 
 
 def test_predictions_that_were_cut_off_or_are_none_are_an_error_with_its_place(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from socratic.confidence import FILE
 from socratic.dialect import Capitals, Numbers, Results, Solutions, Style
 from socratic.engines.ct2 import Ct2Engine
 from socratic.errors import ModelError
@@ -80,6 +81,19 @@ def test_a_fingerprint_is_of_whatever_answers_hang_on(tmp_path: Path, changed: s
     assert fingerprint(one) == fingerprint(two)
     (pairs[0] / changed).write_text(json.dumps({**STYLE, "made_from": {}}))
     assert fingerprint(one) != fingerprint(two)
+
+
+@pytest.mark.parametrize("parts", [("decomposer", "solver"), ("student",), ("",)])
+def test_what_lies_beside_or_in_a_student_changes_no_fingerprint(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    pair = tmp_path / "pair"
+    folders = [student(pair / part) for part in parts]
+    before = fingerprint(str(pair))
+    for folder in {pair, *folders}:
+        for name in ("rows.npz", "train.jsonl", "svamp-calculator.jsonl", "svamp-calculator.jsonl.0a1b.partial"):
+            (folder / name).write_text("{}")
+    assert fingerprint(str(pair)) == before
+    (pair / FILE).write_text("{}")
+    assert fingerprint(str(pair)) != before
 
 
 def test_half_a_pair_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from socratic import benchmarks, curriculum
 from socratic.curriculum import Family
 from socratic.errors import DataError
-from socratic.leakage import GRAM, SHARE, Guard, Leak, LeakReport, Likeness, load_guard, set_name
+from socratic.leakage import GRAM, SHARE, Guard, Leak, LeakReport, Likeness, load_guard, set_name, unchecked
 from socratic.schema import Problem
 
 BUS = Problem(
@@ -169,6 +169,29 @@ def test_svamp_is_two_sets_where_the_split_is_known_and_else_one(tmp_path: Path)
     assert load_guard(tmp_path).sets == {"svamp train": 1, "svamp test": 1}
 
 
+def test_validation_problems_are_found_by_their_text_alone_and_by_no_problem_of_their_own_split() -> None:
+    held = Problem("gsm8k-train-2", STICKERS.question, "17", "gsm8k", "train")
+    guard = Guard([BUS], validation=[held])
+    assert guard.sets == {"mine test": 1, "gsm8k validation": 1}
+    assert guard.leak(held.question.upper()) == Leak(Likeness.EXACT, "gsm8k-train-2", "gsm8k validation")
+    assert guard.leak(held.question, own="gsm8k train") is None
+    assert guard.leak(held.question.replace("21", "31")) is None
+    assert Guard([held], validation=[held]).leak(held.question) == Leak(Likeness.EXACT, "gsm8k-train-2", "gsm8k train")
+    assert kind(BUS.question, guard) is Likeness.EXACT
+
+
+def test_slices_at_hand_are_guarded_on_demand_and_those_that_are_not_are_not_missed(tmp_path: Path) -> None:
+    (tmp_path / "gsm8k").mkdir()
+    rows = [{"question": f"Ann number {i} has 3 cats.", "answer": "#### 3"} for i in range(60)]
+    (tmp_path / "gsm8k" / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    held = benchmarks.problems("gsm8k", "validation", data=tmp_path)
+    guard = load_guard(tmp_path, validation=True)
+    assert guard.sets == {"gsm8k validation": len(held)} and held
+    assert {leak.problem for row in rows if (leak := guard.leak(str(row["question"])))} == {problem.id for problem in held}
+    assert guard.missing == load_guard(tmp_path).missing == unchecked(tmp_path)
+    assert not load_guard(tmp_path).sets
+
+
 # Reports
 
 
@@ -179,7 +202,7 @@ def test_a_report_counts_by_kind_and_keeps_the_first_examples() -> None:
     record = json.loads(json.dumps(report.to_dict()))
     assert record["refused"] == {"8-gram": 20} and record["let_through"] == {"8-gram": 10}
     assert record["checked"] == {"mine test": 2, "other": 1}
-    assert record["examples"][0] == {"problem": "p-0", "kind": "8-gram", "test_problem": "t-2"}
+    assert record["examples"][0] == {"problem": "p-0", "kind": "8-gram", "test_problem": "t-2", "test_set": "mine test"}
     assert len(record["examples"]) == 10
     assert "20 refused (8-gram), 10 let through (8-gram)" in str(report)
 
@@ -197,6 +220,19 @@ def test_every_test_problem_is_guarded(real: Guard) -> None:
     assert real.sets == {"gsm8k test": 1319, "svamp test": 300, "svamp train": 700, "strategyqa dev": 229}
     for name, split in (("gsm8k", "test"), ("svamp", "all"), ("strategyqa", "dev")):
         assert all(kind(problem.question, real) is Likeness.EXACT for problem in benchmarks.problems(name, split))
+
+
+@DATA
+def test_every_validation_problem_is_guarded_too_and_published_training_splits_lose_nothing_by_it(real: Guard) -> None:
+    guard = load_guard(validation=True)
+    assert guard.missing == real.missing and real.sets.items() <= guard.sets.items()
+    for name in ("gsm8k", "mawps"):
+        held = benchmarks.problems(name, "validation")
+        assert guard.sets[f"{name} validation"] == len(held)
+        assert all(kind(problem.question, guard) for problem in held)
+    for name in ("gsm8k", "mawps", "svamp", "strategyqa"):
+        for problem in benchmarks.problems(name, "train"):
+            assert guard.leak(problem.question, own=set_name(problem)) == real.leak(problem.question, own=set_name(problem))
 
 
 @DATA

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from socratic.budget import Tokens
 from socratic.errors import RunError
-from socratic.ledger import Entry, Ledger, index, key_of
+from socratic.ledger import Entry, Ledger, Loss, index, key_of
 from socratic.replies import Finish, Reply, Rung, Usage
 from socratic.schema import Problem
 from socratic.teacher import Sampling
@@ -104,6 +104,50 @@ def test_a_broken_line_in_the_middle_costs_only_itself(tmp_path: Path) -> None:
         assert [entry(number).key in found for number in range(3)] == [True, False, True]
         with Ledger(path) as ledger:
             assert ledger.get(entry(2).key) == entry(2)
+
+
+def test_a_loss_is_spent_in_any_later_run_and_its_call_is_still_to_be_made(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    with Ledger(path) as ledger:
+        ledger.add(entry(0))
+        for number in (1, 1, 2):
+            ledger.lose(Loss(entry(number).key, "model", Tokens(100, 50)))
+        ledger.add(entry(2))
+        spent = ledger.index.used
+    with Ledger(path) as ledger:
+        assert ledger.index.used == spent == {("model", False): Tokens(320, 154)}
+        assert [entry(number).key in ledger for number in range(3)] == [True, False, True]
+        assert ledger.get(entry(2).key) == entry(2) and ledger.index.broken == 0
+
+
+SMALL_DISK = """
+import resource, sys
+from pathlib import Path
+from socratic.budget import Tokens
+from socratic.ledger import Ledger, Loss
+path, lines = Path(sys.argv[1]), Path(sys.argv[1]).read_bytes()
+resource.setrlimit(resource.RLIMIT_FSIZE, (len(lines) + 200, len(lines) + 200))
+try:
+    with Ledger(path) as ledger:
+        try:
+            ledger.lose(Loss("0" * 64, "x" * 1_000, Tokens(1, 1)))
+        finally:
+            ledger.lose(Loss("1" * 64, "short", Tokens(1, 1)))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_full_disk_is_said_and_leaves_no_half_line(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    with Ledger(path) as ledger:
+        ledger.add(entry(0))
+    done = subprocess.run([sys.executable, "-c", SMALL_DISK, str(path)], capture_output=True, text=True, timeout=300)
+    assert done.stdout.startswith("RunError the ledger cannot be written") and not done.stderr
+    assert [("lost" in json.loads(line)) for line in path.read_bytes().splitlines()] == [False, True]
+    with Ledger(path) as ledger:
+        assert ledger.get(entry(0).key) == entry(0) and ledger.index.used["short", False] == Tokens(1, 1)
+    assert not path.with_suffix(".torn").exists()
 
 
 def test_memory_holds_no_text(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from socratic.dialect import Solutions, Style
 from socratic.errors import DataError
 from socratic.leakage import Likeness
 from socratic.mix import Mix, Refused, files, trainable, training_mix
+from socratic.mix import changed as changed_files
 from socratic.schema import Ended, Problem, Source, Step, Trace, Training, write_jsonl
 
 EQUATION, SENTENCE = Style(), Style(solutions=Solutions.SENTENCE)
@@ -43,6 +44,16 @@ def test_what_is_learned_from_is_told_by_its_sums(traces: list[Trace], tmp_path:
     assert files([one], None)[str(one.traces)] == sums[str(other.traces)]
     with pytest.raises(DataError, match="no traces at"):
         files([DataSource(traces=tmp_path / "none.jsonl")], None)
+
+
+def test_files_that_changed_are_named_and_those_that_are_gone_are_not(traces: list[Trace], tmp_path: Path) -> None:
+    one, other = stored(traces[:1], tmp_path / "a.jsonl"), stored(traces, tmp_path / "b.jsonl")
+    told = files([one, other], None)
+    assert changed_files([one, other], told, None) == []
+    stored(traces[:2], tmp_path / "a.jsonl")
+    (tmp_path / "b.jsonl").unlink()
+    assert changed_files([one, other], told, None) == [str(tmp_path / "a.jsonl")]
+    assert changed_files([one, other], {}, None) == [], "of a run that kept no sums nothing can be said"
 
 
 # What can be learned
@@ -147,6 +158,36 @@ def test_answers_are_compared_as_numbers(answer: str | None, ok: bool) -> None:
     assert isinstance(trainable(changed(answer=answer), EQUATION, Training.UNIFIED), Trace) is ok
 
 
+def test_a_wrong_answer_is_refused_unless_the_source_keeps_it(tmp_path: Path) -> None:
+    wrong = replace(GOOD, problem=replace(PROBLEM, answer="99"))
+    source = stored([GOOD, wrong], tmp_path / "traces.jsonl")
+    mix = mixed(source)
+    assert mix.traces == [GOOD] and mix.refused == {Refused.NOT_GOLD: 1}
+    kept = mixed(source.model_copy(update={"wrong_answers": "kept"}))
+    assert sorted(kept.traces, key=str) == sorted([GOOD, wrong], key=str) and not kept.refused
+
+
+@pytest.mark.parametrize(
+    ("gold", "ok"),
+    [(None, True), ("15.0", True), ("$15", True), ("1500%", True), ("15%", True), ("15.5", False), ("blue", False)],
+)
+def test_answers_are_gold_as_where_students_are_graded(gold: str | None, ok: bool, tmp_path: Path) -> None:
+    mix = mixed(stored([GOOD, replace(GOOD, problem=replace(PROBLEM, answer=gold))], tmp_path / "traces.jsonl"))
+    assert mix.refused == ({} if ok else {Refused.NOT_GOLD: 1})
+
+
+def test_a_trace_without_an_answer_of_its_own_must_lead_to_the_gold_one() -> None:
+    silent = replace(GOOD, answer=None)
+    assert trainable(silent, EQUATION, Training.UNIFIED) == silent
+    assert trainable(replace(silent, problem=replace(PROBLEM, answer="99")), EQUATION, Training.UNIFIED) is Refused.WRONG_ANSWER
+
+
+def test_who_writes_the_answer_alone_learns_the_gold_one_of_a_wrong_trace(tmp_path: Path) -> None:
+    source = stored([replace(GOOD, problem=replace(PROBLEM, answer="99"))], tmp_path / "traces.jsonl")
+    [learned] = mixed(source, training=Training.ANSWER).traces
+    assert learned.answer == "99"
+
+
 # Test and validation problems
 
 
@@ -179,12 +220,15 @@ def gsm8k(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def everything(data: Path) -> list[Problem]:
+    return benchmarks.problems("gsm8k-socratic", "train", data=data)
+
+
 def test_validation_problems_are_never_trained_on(gsm8k: Path) -> None:
-    everything = benchmarks.problems("gsm8k-socratic", "train", data=gsm8k)
-    held = {problem.id for problem in everything if benchmarks.is_validation(problem)}
+    held = {problem.id for problem in everything(gsm8k) if benchmarks.is_validation(problem)}
     mix = mixed(DataSource(benchmark="gsm8k-socratic"), data=gsm8k)
     assert len(held) > 0
-    assert {trace.problem.id for trace in mix.traces} == {problem.id for problem in everything} - held
+    assert {trace.problem.id for trace in mix.traces} == {problem.id for problem in everything(gsm8k)} - held
     assert mix.refused[Refused.VALIDATION] == len(held)
 
 
@@ -193,6 +237,20 @@ def test_validation_problems_are_never_trained_on_from_a_teacher_s_file_either(g
     mix = mixed(stored((replace(trace, source=Source("teacher", "any")) for trace in written), tmp_path / "traces.jsonl"))
     assert not any(benchmarks.is_validation(trace.problem) for trace in mix.traces)
     assert mix.refused[Refused.VALIDATION] > 0
+
+
+def test_validation_questions_under_other_ids_are_left_out_and_named(gsm8k: Path, tmp_path: Path) -> None:
+    plain = [{"question": problem.question, "answer": f"#### {problem.answer}"} for problem in everything(gsm8k)]
+    put(gsm8k, "gsm8k/train.jsonl", *plain)
+    written = benchmarks.traces("gsm8k-socratic", "train", data=gsm8k)
+    held = {trace.problem.question for trace in written if benchmarks.is_validation(trace.problem)}
+    own = (replace(trace, problem=Problem(f"mine-{i}", trace.problem.question, trace.answer)) for i, trace in enumerate(written))
+    mix = mixed(stored(own, tmp_path / "traces.jsonl"), data=gsm8k)
+    assert {trace.problem.question for trace in mix.traces} == {trace.problem.question for trace in written} - held
+    assert mix.refused == {Refused.LEAK: len(held)} and mix.leaks.checked["gsm8k validation"] == len(held)
+    assert {leak.test_set for _, leak in mix.leaks.examples} == {"gsm8k validation"}
+    published = mixed(DataSource(benchmark="gsm8k-socratic"), data=gsm8k)
+    assert published.refused == {Refused.VALIDATION: len(held)} and not published.leaks.refused
 
 
 def test_own_and_drawn_problems_have_no_validation_slice(tmp_path: Path) -> None:
@@ -318,8 +376,7 @@ def test_resampled_copies_come_beside_the_originals_with_ids_and_numbers_of_thei
 
 
 def test_no_copy_is_made_of_a_validation_problem(gsm8k: Path) -> None:
-    everything = benchmarks.problems("gsm8k-socratic", "train", data=gsm8k)
-    held = {problem.id for problem in everything if benchmarks.is_validation(problem)}
+    held = {problem.id for problem in everything(gsm8k) if benchmarks.is_validation(problem)}
     mix = mixed(DataSource(benchmark="gsm8k-socratic", resampled=2), data=gsm8k)
     assert len(held) > 0
     assert not {trace.problem.id.partition("-r")[0] for trace in mix.traces} & held

@@ -21,7 +21,7 @@ from socratic import models
 from socratic.config import Lora
 from socratic.dialect import ASK, DONE, END, EQUALS, MARKS, PROBLEM, SOLVE, Numbers, Style
 from socratic.errors import ModelError
-from socratic.folders import weights_file
+from socratic.folders import SMALL_WEIGHTS, weights_file
 from socratic.prefix_lm import PrefixLM
 from socratic.schema import Trace
 from socratic.transcript import render
@@ -447,6 +447,28 @@ def test_an_average_replaces_what_lies_in_its_folder_be_it_one_of_its_students(
     models.average([small_student, llama_student], tmp_path / "apart")
     one, other = (load_file(weights_file(folder)) for folder in (into, tmp_path / "apart"))
     assert all((one[name] == other[name]).all() for name in other)
+
+
+def test_an_average_that_cannot_be_written_leaves_the_student_in_its_place_as_it_was(
+    small_student: Path, llama_student: Path, tmp_path: Path
+) -> None:
+    into = shutil.copytree(small_student, tmp_path / "into")
+    (into / "tokenizer.json.partial").mkdir()  # stops the writing half way
+    before = {path: path.read_bytes() for path in into.iterdir() if path.is_file()}
+    with pytest.raises(IsADirectoryError):
+        models.average([into, llama_student], into)
+    assert weights_file(into).name == SMALL_WEIGHTS and {path: path.read_bytes() for path in before} == before
+
+
+def test_shrinking_leaves_no_older_weights_that_would_run_in_its_place(
+    student: Path, llama_student: Path, small_student: Path, tmp_path: Path
+) -> None:
+    into = shutil.copytree(student, tmp_path / "into")
+    assert (into / "ct2").is_dir()
+    models.shrink(llama_student, into)
+    assert {path.name: path.read_bytes() for path in into.iterdir() if path.name != "generation_config.json"} == {
+        path.name: path.read_bytes() for path in small_student.iterdir()
+    }
 
 
 def test_shrinking_what_is_no_student_says_so(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import yaml
 from socratic import config, runlog
 from socratic.cells import BASES, RECIPES, Order, find_cells
 from socratic.config import Cell, Recipes, TrainConfig
-from socratic.errors import ConfigError, ModelError, RunError
+from socratic.errors import ConfigError, ModelError, RunError, UsageError
 from socratic.evaluate import Reasoner
 from socratic.methods import Method
 from socratic.reproduce import Makers, reproduce
@@ -234,7 +234,7 @@ def test_a_published_figure_may_be_added_later(order: Order) -> None:
 )
 def test_unknown_names_in_a_cell_give_the_near_ones(tmp_path: Path, change: dict[str, str], found: str, near: str) -> None:
     cells, idle = write_cells(tmp_path / "cells", {"cot": {**TABLE["cot"], **change}}), Fakes()
-    with pytest.raises(ConfigError, match=found) as caught:
+    with pytest.raises(UsageError, match=found) as caught:
         reproduce(Order(cells, "scratch-6m", tmp_path / "run"), makers=idle.makers)
     assert near in caught.value.hint
     assert not idle.trained and not (tmp_path / "run").exists()

@@ -243,6 +243,15 @@ def test_problems_that_must_not_be_sampled_for_are_refused(
         assert not (tmp_path / "out").exists()
 
 
+def test_who_runs_rounds_hears_first_which_test_sets_are_not_at_hand(
+    settings: Callable[..., RoundsConfig], world: World, tmp_path: Path
+) -> None:
+    heard = list[tuple[tuple[str, ...], int]]()
+    hands = replace(world.hands, unchecked=lambda missing: heard.append((tuple(missing), len(world.loaded))))
+    next(run(settings(), tmp_path / "out", hands, data=tmp_path))
+    assert heard == [(("gsm8k", "svamp", "strategyqa"), 0)]
+
+
 def test_a_round_reads_back_as_it_was_written(settings: Callable[..., RoundsConfig], world: World, tmp_path: Path) -> None:
     *_, last = run(settings(rounds=1), tmp_path / "out", world.hands, data=tmp_path)
     assert Round.read(tmp_path / "out" / "round-1" / "round.json") == last

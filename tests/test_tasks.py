@@ -15,7 +15,8 @@ from socratic import choices, tasks
 from socratic.cells import Order, asked_of
 from socratic.config import Cell
 from socratic.downloads import FILES
-from socratic.errors import DataError, NoDataError
+from socratic.errors import DataError, NoDataError, UsageError
+from socratic.orchestrator import as_problem
 from socratic.schema import Labels, Problem
 
 real = pytest.mark.skipif(not os.environ.get("SOCRATIC_DATA"), reason="SOCRATIC_DATA names no folder with the real files")
@@ -81,6 +82,18 @@ def test_problems_without_an_answer_are_named_and_the_others_stay_gradable(tmp_p
     assert len(task.problems) == 3 and len(task.broken) == 1
     assert [problem.question for problem in task.gradable().problems] == ["a", "c"]
     assert [line.where for line in task.gradable().broken] == [f"{path}:3", "mine-2"]
+
+
+@pytest.mark.parametrize("odd", ["9 apples. " * 500, "Ring\x07 3 bells?", f"{'9' * 30} and 1?", " "])
+def test_problems_that_cannot_be_asked_join_the_broken_lines_with_the_reason(odd: str) -> None:
+    problems = (Problem("p1", "1 and 1?", "2"), Problem("p2", odd, "2"), Problem("p3", "2 and 0?", "2"))
+    task = tasks.Task("mine", problems)
+    assert task.gradable() == task
+    found = task.gradable(as_problem)
+    with pytest.raises(UsageError) as caught:
+        as_problem(problems[1])
+    assert found.problems == (problems[0], problems[2])
+    assert [(line.where, line.reason) for line in found.broken] == [("p2", str(caught.value))]
 
 
 ASKED = {  # a record of each set as its authors have it

@@ -15,11 +15,11 @@ import pytest
 from teacher_client import PROBLEM, Forms, ask, script
 from teacher_server import Answer, complaint, completion, pairs, question, right, serving
 
-from socratic.errors import CallError, DataError, SocraticError, TeacherError, UsageError
+from socratic.errors import CallError, DataError, RunError, SocraticError, TeacherError, UsageError
 from socratic.replay import Replay
 from socratic.replies import Finish, Reply, Rung
 from socratic.schema import Problem
-from socratic.teacher import OpenAITeacher, Sampling, Server, is_local
+from socratic.teacher import OpenAITeacher, Sampling, Server, is_local, watching
 
 KEY = "sk-fake-0123456789"
 
@@ -61,6 +61,47 @@ def test_a_fault_that_stays_is_the_error_of_one_call(fault: Answer, name: str, f
         (error,), teacher = ask(server, forms, retries=1, timeout=1.0)
     assert type(error) is CallError and error.retryable
     assert teacher.troubles == {name: 2}
+
+
+CUT = Answer(completion("x").body, act="cut")
+SOON = {"retry-after-ms": "5"}
+
+
+def test_each_try_that_was_sent_and_brought_nothing_is_told(forms: Forms) -> None:
+    told = list[str]()
+    with serving(script(CUT, complaint(500, "oops", headers=SOON), CUT, right)) as server, watching(lambda: told.append("lost")):
+        (reply,), teacher = ask(server, forms, retries=3)
+    assert isinstance(reply, Reply) and told == ["lost"] * 2
+    assert teacher.troubles == {"lost": 2, "500": 1}
+
+
+def test_what_was_never_sent_or_was_refused_is_not_told(forms: Forms) -> None:
+    told = list[str]()
+    half = complaint(500, "oops", headers=SOON)
+    with serving(script(Answer(half.body, half.status, SOON, "cut"))) as server, watching(lambda: told.append("lost")):
+        (error,), teacher = ask(server, forms, retries=0)
+    assert isinstance(error, CallError) and not told and teacher.troubles["500"] == 1
+    with watching(lambda: told.append("lost")):
+        (error,), teacher = ask(server, forms, retries=1)  # nobody is there any more
+    assert isinstance(error, CallError) and not told and teacher.troubles == {"unsent": 2}
+
+
+def test_a_call_that_is_given_up_in_mid_flight_is_told(forms: Forms) -> None:
+    told = list[str]()
+    drip = Answer(completion("x" * 5_000).body, act="drip")
+    with serving(script(drip)) as server, watching(lambda: told.append("lost")):
+        ask(server, forms, retries=0, timeout=1.0)
+    assert told == ["lost"]
+
+
+def test_who_is_told_of_a_loss_may_end_the_call(forms: Forms) -> None:
+    def no_more() -> None:
+        raise RunError("that was enough")
+
+    with serving(script(CUT)) as server, watching(no_more):
+        (error,), _ = ask(server, forms, retries=6)
+        assert len(server.asked) == 1
+    assert isinstance(error, RunError) and str(error) == "that was enough"
 
 
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(forms: Forms) -> None:

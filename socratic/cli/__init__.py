@@ -10,6 +10,7 @@ Modules: options and summary are what verbs share; the others hold the verbs.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -18,7 +19,7 @@ import typer
 
 from socratic import __version__, display
 from socratic.cli import calibrating, data, explaining, measuring, serving, solving, teaching, training
-from socratic.errors import SocraticError
+from socratic.errors import RunError, SocraticError
 
 app = typer.Typer(
     help="Two small language models that reason step by step, in the open.",
@@ -41,7 +42,7 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 def main() -> None:
-    """Run the command; a SocraticError becomes message, hint and exit code."""
+    """Run the command; a SocraticError, and a file that cannot be read or written, become message, hint and exit code."""
     # Read when numpy is first imported, which no module above does. OpenBLAS waits for its threads by spinning: beside one
     # busy core two threads took 23 s for an answer that one gives in 2 s.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -53,3 +54,19 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         sys.stderr.close()
         raise SystemExit(0) from None
+    except OSError as error:
+        found = failure(error)
+        display.complain(found)
+        raise SystemExit(found.exit_code) from None
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def failure(error: OSError) -> RunError:
+    """What the system refused, and of which file: of two the second, as files are written beside their place, then moved."""
+    path, reason = error.filename2 or error.filename, error.strerror or str(error) or type(error).__name__
+    hint = "look at the path: is it right, is a folder where one is meant, may you read and write there?" if path else ""
+    if error.errno in FULL:
+        hint = "make room and run the same command again"
+    return RunError(f"{os.fsdecode(path)}: {reason}" if isinstance(path, str | bytes) else reason, hint=hint)

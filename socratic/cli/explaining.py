@@ -87,7 +87,7 @@ def compare(
     if as_json:
         print(json_line(comparison.to_dict()))
     else:
-        print(comparison, comparison.flipped(None if flipped == "all" else int(flipped)), sep="\n\n")
+        print(comparison, display.harmless(comparison.flipped(None if flipped == "all" else int(flipped))), sep="\n\n")
 
 
 @verbs.command(epilog="Example: socratic diagnose gsm8k --model runs/pair --limit 300 --output runs/diagnose --plot lost.png")

@@ -6,6 +6,7 @@ nothing of how an answer is judged.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,7 @@ from socratic.cli.summary import (
     say_broken,
     say_calibration,
 )
-from socratic.schema import Decoding, Report
+from socratic.schema import Decoding, Report, RunRecord
 
 if TYPE_CHECKING:  # they load sympy, which `--help` need not
     from socratic.orchestrator import Orchestrator
@@ -73,19 +74,22 @@ def evaluate(
 
     With --samples votes are evaluated, with the calculator alone. Of votes, and of single traces where the pair is calibrated for
     them, it also says how often those are right that are most confident.
+
+    The same command again goes on, or replaces what it wrote, as does a longer run; a report of another pair or seed stays.
     """
     from socratic import corpus, tasks
-    from socratic.orchestrator import Orchestrator
+    from socratic.orchestrator import Orchestrator, as_problem
 
     if plot:
         corpus.require_plotting(plot)
-    task = tasks.load(problems, split, data=data).gradable().first(limit)
+    task = tasks.load(problems, split, data=data).gradable(as_problem).first(limit)
     say_broken(task)
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
     require_confidence(orchestrator, samples, {"--min-confidence": min_confidence, "--plot": plot})
     say_calibration(orchestrator, samples)
-    for name, calculator in _ways(samples).items():
-        place = out / f"{_stem(problems)}{f'-{split}' if split else ''}-{name}"
+    places = {out / f"{_stem(problems)}{f'-{split}' if split else ''}-{name}": how for name, how in _ways(samples).items()}
+    _require_same(places, orchestrator, task, seed)
+    for place, calculator in places.items():
         report = evaluated(orchestrator, task, samples, Decoding(seed=seed, calculator=calculator), Path(f"{place}.jsonl"))
         keep(report, Path(f"{place}.json"))
         _print_report(report, as_json)
@@ -104,13 +108,28 @@ def _stem(name: str) -> str:
     return Path(name).name.removesuffix(".gz").removesuffix(".jsonl")
 
 
-def evaluated(orchestrator: Orchestrator, task: Task, samples: int, decoding: Decoding, predictions: Path) -> Report:
-    """Evaluate behind a bar; a run that was stopped goes on."""
-    from socratic import evaluate as evaluation
+def _require_same(places: Iterable[Path], orchestrator: Orchestrator, task: Task, seed: int) -> None:
+    """Refuse to replace finished reports of other settings, before anything is solved."""
+    from socratic.evaluate import require_same
+
+    record = _record(orchestrator, task, seed)
+    for place in places:
+        require_same(Path(f"{place}.json"), record, len(task.problems))
+
+
+def _record(orchestrator: Orchestrator, task: Task, seed: int) -> RunRecord:
+    from socratic.evaluate import record_of
     from socratic.folders import fingerprint
 
     students = fingerprint(orchestrator.name)
-    record = evaluation.record_of(orchestrator, task.problems, seed=decoding.seed, data=task.files, students=students)
+    return record_of(orchestrator, task.problems, seed=seed, data=task.files, students=students)
+
+
+def evaluated(orchestrator: Orchestrator, task: Task, samples: int, decoding: Decoding, predictions: Path) -> Report:
+    """Evaluate behind a bar; a run that was stopped goes on."""
+    from socratic import evaluate as evaluation
+
+    record = _record(orchestrator, task, decoding.seed)
     with display.tally(len(task.problems)) as add:
         return evaluation.evaluate(
             partial(orchestrator.vote_each, samples=samples, decoding=decoding),

@@ -103,7 +103,7 @@ def _solve_one(orchestrator: Orchestrator, question: str, options: Voting) -> bo
     else:
         vote = orchestrator.vote(question, samples=options.samples, decoding=options.decoding).at_least(options.min_confidence)
         found = vote if is_rated else vote.trace
-        print(json_line(found.to_dict()) if options.as_json else vote.trace, flush=True)
+        print(json_line(found.to_dict()) if options.as_json else display.harmless(str(vote.trace)), flush=True)
     if is_rated:
         display.stderr.print(f"confidence: {vote.confidence}{_beside(vote)}")
     return vote.trace.ended is not Ended.UNSURE

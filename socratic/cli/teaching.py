@@ -14,7 +14,7 @@ import typer
 
 from socratic import display
 from socratic.cli.options import ALL, Data, Limit, Seed, needing_extra
-from socratic.cli.summary import require_whole, say_broken
+from socratic.cli.summary import require_whole, say_broken, say_unchecked
 from socratic.errors import UsageError
 from socratic.schema import write_jsonl
 
@@ -147,7 +147,10 @@ def annotate(
     logprobs: Annotated[bool, typer.Option("--logprobs", help="Ask for the likelihood of each reply, for the filter.")] = False,
     reply_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one reply.")] = 1024,
     reasks: Annotated[int, typer.Option(min=0, max=5, help="How often a reply that cannot be read is asked for again.")] = 1,
-    keep_wrong: Annotated[bool, typer.Option("--keep-wrong", help="Look at no gold answer (SCoTD's few-shot setting).")] = False,
+    keep_wrong: Annotated[
+        bool,
+        typer.Option("--keep-wrong", help="Look at no gold answer (SCoTD's few-shot setting; train with wrong_answers: kept)."),
+    ] = False,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Calls at the same time.")] = 8,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one try of a call.")] = 120.0,
     retries: Annotated[int, typer.Option(min=0, max=20, help="Of rate limits, errors, cut connections.")] = 6,
@@ -177,10 +180,12 @@ def annotate(
 
     task = tasks.load(problems, split, data=data)
     say_broken(task)
+    guard = leakage.load_guard(data, test_set or [], validation=True)
+    say_unchecked(guard.missing)
     order = orders.order(
         prompt,
         teachers.Sampling(teacher, temperature, reply_tokens, top_p, seed, logprobs),
-        leakage.load_guard(data, test_set or []),
+        guard,
         samples=samples,
         reasks=reasks,
         check_labels=not keep_wrong,

@@ -7,6 +7,7 @@ trainings, tables and rounds go on. Knows nothing of torch.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -39,10 +40,21 @@ def train(
         chosen = chosen.model_copy(update={"seed": seed})
     with needing_extra("training"):
         from socratic.train import train as run_training
-    folder = run_training(chosen, role, out or Path("runs") / f"{config.stem}-{role.value}", data=data)
-    print(folder)
-    record = json.loads((folder.parent / "data.json").read_text(encoding="utf-8"))
-    say_unchecked(record.get("leakage", {}).get("not_checked", ()))  # a run begun by an older version has no such record
+    run = out or Path("runs") / f"{config.stem}-{role.value}"
+    say_unchecked(_unchecked(run, data))
+    print(run_training(chosen, role, run, data=data))
+
+
+def _unchecked(run: Path, data: Path | None) -> Sequence[str]:
+    """The test sets that a training is not guarded against: those of the run's record where it has begun, else of today."""
+    from socratic import leakage
+
+    if not (run / "data.json").is_file():
+        return leakage.unchecked(data)
+    record = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    leaks = record.get("leakage", {})  # a run begun by an older version has no such record
+    missing: Sequence[str] = leaks.get("not_checked", ())
+    return missing
 
 
 @verbs.command(epilog="Example: socratic shrink runs/base/student --out runs/small")
@@ -84,6 +96,7 @@ def reproduce(
     engine: Engine = EngineName.LIGHT,
 ) -> None:
     """Train and score every cell of a results table; a stopped run goes on. Needs the extra [train]."""
+    from socratic import leakage
     from socratic import reproduce as running
     from socratic.cells import Order, find_cells
 
@@ -99,6 +112,7 @@ def reproduce(
         batch_size=batch_size,
         data=data,
     )
+    say_unchecked(leakage.unchecked(data))
     with needing_extra("this"):
         print(running.reproduce(order, say=display.stderr.print, watch=display.watching))
     display.stderr.print(f"table.md, table.json, table.png and all predictions: {order.out}")
@@ -132,7 +146,9 @@ def rounds(
     with needing_extra("training"):
         from socratic.train import train as run_training
     load = partial(Orchestrator.from_pretrained, engine=engine.value, max_steps=chosen.max_steps, batch_size=chosen.batch_size)
-    hands = looping.Hands(load, lambda mix, run: run_training(mix, Training.UNIFIED, run, data=data), display.tally)
+    hands = looping.Hands(
+        load, lambda mix, run: run_training(mix, Training.UNIFIED, run, data=data), display.tally, say_unchecked
+    )
     out = out or Path("runs") / f"rounds-{config.stem}"
     done = list[looping.Round]()
     for one in looping.run(chosen, out, hands, data=data):
