@@ -1,4 +1,4 @@
-"""socratic: two small language models that reason step by step, in the open.
+"""socratic: small language models that reason step by step, in the open.
 
     from socratic import Orchestrator
     print(Orchestrator.from_pretrained("default").solve("Tom has 3 bags of 12 apples. How many apples does he have?"))

@@ -89,6 +89,11 @@ def calls(teacher: Teacher, *, concurrency: int, progress: Progress = lambda sta
         finally:
             await teacher.close()
         state.troubles = teacher.troubles
+        if state.failed and not state.done and state.stop is None:  # fewer than PATIENCE, yet all
+            why = next(reversed(state.failed.values()))
+            state.stop = RunError(
+                f"no call brought a reply, the last: {why}", hint="look at the server; the same command goes on"
+            )
         return state
 
     return ask

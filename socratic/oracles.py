@@ -1,4 +1,4 @@
-"""Oracles: students that say what people wrote, and pairs of students with one part swapped for an oracle.
+"""Oracles: students that say what the gold trace says, and pairs of students with one part swapped for an oracle.
 
 In: a pair of students, and gold traces with subquestions by the problem's id. Out: pairs that fit the orchestrator's two
 protocols by shape. Knows nothing of models, files, or what is concluded from a swap.
@@ -43,11 +43,11 @@ class Swap(StrEnum):
 
 _MEANING = {
     Swap.AS_IS: "the student alone",
-    Swap.QUESTIONS: "the solver gets people's subquestions and people's number of steps",
-    Swap.SOLUTIONS: "the decomposer asks; step k gets people's solution k, however it was asked; no step beyond theirs has one",
-    Swap.STOPPING: "the decomposer asks exactly as many subquestions as people did, a repeated one too",
+    Swap.QUESTIONS: "the solver gets the gold subquestions, as many as there are",
+    Swap.SOLUTIONS: "the decomposer asks; step k gets the gold solution k, however it was asked; no step beyond them has one",
+    Swap.STOPPING: "the decomposer asks exactly as many subquestions as the gold trace has, a repeated one too",
     Swap.ARITHMETIC: "the calculator writes the results",
-    Swap.GOLD: "people's subquestions and solutions: checks the harness, must be 100 %",
+    Swap.GOLD: "gold subquestions and solutions: checks the harness, must be 100 %",
 }
 
 
@@ -68,36 +68,36 @@ def pair(swap: Swap, student: Pair, gold: Gold) -> Pair:
 
 
 class GoldDecomposer:
-    """Asks people's subquestions in order, then is done."""
+    """Asks the gold subquestions in order, then is done."""
 
     def __init__(self, gold: Gold) -> None:
         self.gold = gold
 
     def ask(self, traces: Sequence[Trace], decoding: Decoding) -> list[str | Ended]:
-        """For each trace people's next subquestion, or DONE."""
+        """For each trace the next gold subquestion, or DONE."""
         due = [_due(trace, self.gold) for trace in traces]
         return [step.question if step else Ended.DONE for step in due]
 
 
 class GoldSolver:
-    """Gives people's solution of the step at that place, whatever was asked.
+    """Gives the gold solution of the step at that place, whatever was asked.
 
     An approximation of a perfect solver, which needs no gold solution to fit its question: right where the decomposer
-    takes people's steps in people's order, too kind to an idle subquestion in the place of a needed one, too hard on a
-    finer decomposition than people's, as a step beyond theirs has no gold solution and ends the trace without an answer.
+    takes the gold steps in their order, too kind to an idle subquestion in the place of a needed one, too hard on a
+    finer decomposition than the gold one, as a step beyond it has no gold solution and ends the trace without an answer.
     """
 
     def __init__(self, gold: Gold) -> None:
         self.gold = gold
 
     def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
-        """For each trace people's next solution, or NO_ANSWER where they have no more."""
+        """For each trace the next gold solution, or NO_ANSWER where there is no more."""
         due = [_due(trace, self.gold) for trace in traces]
         return [step.solution if step else Ended.NO_ANSWER for step in due]
 
 
 class PerfectStopping:
-    """The decomposer's own subquestions, as many as people asked, also where it repeats one.
+    """The decomposer's own subquestions, as many as the gold trace has, also where it repeats one.
 
     The loop would end at the same subquestion with the same solution, so repeated ones are told apart.
 
@@ -108,7 +108,7 @@ class PerfectStopping:
         self.decomposer, self.gold = decomposer, gold
 
     def ask(self, traces: Sequence[Trace], decoding: Decoding) -> list[str | Ended]:
-        """For each trace a subquestion while people have one; other ends than DONE stay as they are."""
+        """For each trace a subquestion while the gold one has more; other ends than DONE stay as they are."""
         turns: list[str | Ended] = [Ended.DONE] * len(traces)
         waiting = [place for place, trace in enumerate(traces) if _due(trace, self.gold)]
         sampling = [replace(decoding, temperature=WARM, seed=decoding.seed + n) for n in range(1, TRIES + 1)]

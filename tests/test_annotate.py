@@ -212,6 +212,12 @@ def test_a_server_that_never_answers_ends_the_run_early(prompt: Path, tmp_path: 
     assert adds_up(summary) and summary.missing > 250
 
 
+def test_a_run_too_short_for_patience_says_too_that_nobody_answered(prompt: Path, tmp_path: Path) -> None:
+    with serving(lambda body: complaint(500, "down", headers={"retry-after-ms": "1"})) as server:
+        summary, state = annotated(server, tmp_path / "run", order(prompt), PROBLEMS[:2])
+    assert summary.accepted == 0 and isinstance(state.stop, RunError) and "no call brought a reply" in str(state.stop)
+
+
 def test_a_limit_of_tokens_is_kept_and_the_run_goes_on_when_it_is_raised(prompt: Path, tmp_path: Path) -> None:
     wanted = order(prompt, reasks=0)
     most = max(wanted.most(problem).total for problem in PROBLEMS)

@@ -22,7 +22,7 @@ from socratic.cli import calibrating, data, explaining, measuring, serving, solv
 from socratic.errors import RunError, SocraticError
 
 app = typer.Typer(
-    help="Two small language models that reason step by step, in the open.",
+    help="Small language models that reason step by step, in the open.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,7 +35,7 @@ app.add_typer(data.verbs, name="data")
 
 @app.callback(invoke_without_command=True)
 def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    """Two small language models that reason step by step, in the open."""
+    """Small language models that reason step by step, in the open."""
     if show:
         print(__version__)
         raise typer.Exit
