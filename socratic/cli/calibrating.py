@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # it loads sympy, which `--help` need not
 verbs = typer.Typer()
 
 
-@verbs.command(epilog="Example: socratic calibrate gsm8k mawps curriculum --model runs/pair --out runs/pair/confidence.json")
+@verbs.command(epilog="Example: socratic calibrate gsm8k curriculum --model runs/pair --out runs/pair/confidence.json")
 def calibrate(
     problems: Annotated[
         list[str], typer.Argument(help="gsm8k (its validation slice), mawps, curriculum (held-out families), or a JSONL.")
@@ -40,7 +40,7 @@ def calibrate(
     data: Data = None,
     engine: Engine = EngineName.LIGHT,
 ) -> None:
-    """Fit how confidence follows from votes, on problems with gold answers; test sets are refused. Needs the extra [train].
+    """Fit how sure answers are, on problems with gold ones. Test sets are refused. Needs the extra [train].
 
     With --samples 1 it is fitted for single traces. The file keeps a model for each number of samples.
     """

@@ -38,7 +38,7 @@ def contrast(
     engine: Engine = EngineName.LIGHT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one line of JSON.")] = False,
 ) -> None:
-    """Method or memory? The same problems with their numbers drawn anew, paired with the originals. Needs the extra [train].
+    """Method or memory? Problems with other numbers. They are paired with the originals. Needs the extra [train].
 
     A copy keeps every word and operation; problems where it is not certain which number is which are left out.
     """
@@ -78,7 +78,7 @@ def compare(
     flipped: Annotated[str, typer.Option(help="How many flipped problems to show of each kind, or 'all'.")] = "3",
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one line of JSON, all flips included.")] = False,
 ) -> None:
-    """Is B better than A on the same problems? Paired test and interval, verdict, flipped problems with both traces."""
+    """Tell whether B is better than A on the same problems. Paired test and interval, verdict, flipped problems with both traces."""
     from socratic import compare as comparing
 
     if flipped != "all" and not flipped.isdecimal():
@@ -109,7 +109,7 @@ def diagnose(
     data: Data = None,
     engine: Engine = EngineName.LIGHT,
 ) -> None:
-    """Where does a decomposer and solver lose its points? Each part in turn is swapped for an oracle. Needs the extra [train]."""
+    """Find where the points are lost. Each part of a pair in turn is swapped for an oracle. Needs the extra [train]."""
     from socratic import corpus
     from socratic import diagnose as diagnosis
     from socratic.students import load_pair

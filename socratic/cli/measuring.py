@@ -67,7 +67,7 @@ def evaluate(
     engine: Engine = EngineName.LIGHT,
     as_json: Annotated[bool, typer.Option("--json", help="Print each report as one line of JSON.")] = False,
 ) -> None:
-    """Accuracy with its 95 % interval, with and without the calculator; every prediction is kept.
+    """Accuracy with its 95 % interval, on a set or a file. With and without the calculator; every prediction is kept.
 
     Right, read leniently: the last step's answer is the gold one, however the trace ended, and "50%" is "50" too. Strictly: the
     trace also said itself that it was done, and "50%" is "0.5". Unparsed: no answer of the gold one's kind.

@@ -23,7 +23,7 @@ def serve(
     max_steps: Steps = 10,
     engine: Engine = EngineName.LIGHT,
 ) -> None:
-    """Answer over HTTP as OpenAI's API does, until Ctrl-C; prints the base URL for clients. Needs the extra [serve]."""
+    """Answer over HTTP as OpenAI's API does, until Ctrl-C. Prints the base URL for clients. Needs the extra [serve]."""
     with needing_extra("the server", "serve"):
         from socratic import serve as serving
     service, listening = serving.load(model, engine=engine.value, max_steps=max_steps), serving.listen(host, port)

@@ -42,7 +42,7 @@ def solve(
     as_json: Annotated[bool, typer.Option("--json", help="Print each trace as one line of JSON.")] = False,
     engine: Engine = EngineName.LIGHT,
 ) -> None:
-    """Solve a word problem step by step, each step's arithmetic checked. Exit code 3: not as sure as --min-confidence asks."""
+    """Solve a word problem step by step. The arithmetic of each is checked. Exit code 3: not as sure as --min-confidence asks."""
     from socratic.orchestrator import Orchestrator
 
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps)

@@ -32,7 +32,7 @@ def curriculum(
     data: Data = None,
     check: Annotated[list[Path] | None, typer.Option(help="Check files of families instead; may be repeated.")] = None,
 ) -> None:
-    """Draw problems with verified traces from the families, or check families.
+    """Draw problems with verified traces from the families. Or check families.
 
     A file (--out) holds no problem twice, none like a benchmark's test problem, and none of the held-out families.
     """
@@ -93,7 +93,7 @@ def rationales(
     files: Annotated[str, typer.Option(help="Only files whose name fits this pattern.")] = "*",
     data: Data = None,
 ) -> None:
-    """Turn stored samples of real teachers into traces; those of test problems are refused, and everything is counted."""
+    """Turn stored samples of real teachers into traces. Those of test problems are refused, and everything is counted."""
     from socratic import rationales as stored
 
     traces, tallies = stored.load(name, stored.Setting(labels.value), files=files, data=data)
@@ -167,7 +167,7 @@ def annotate(
     test_set: Annotated[list[Path] | None, typer.Option(help="A JSONL of problems to guard; repeatable.")] = None,
     data: Data = None,
 ) -> None:
-    """Have a teacher work problems out: checked traces, rejects with reasons, within a budget, and nothing paid twice.
+    """Have a teacher work problems out, within a budget. Checked traces, rejects with reasons, nothing paid twice.
 
     The key is read from the environment alone. Stopped at any moment, the same command goes on.
     """

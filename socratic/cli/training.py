@@ -62,7 +62,7 @@ def shrink(
     student: Annotated[Path, typer.Argument(help="A student's folder.")],
     out: Annotated[Path, typer.Option(help="Where the small form goes.")],
 ) -> None:
-    """Write a student's weights in eight bits: half the size on disk, nearly the same answers. Needs the extra [train]."""
+    """Write a student's weights in eight bits. Half the size on disk, nearly the same answers. Needs the extra [train]."""
     with needing_extra("shrinking"):
         from socratic.models import shrink as run_shrinking
     run_shrinking(student, out)
@@ -74,7 +74,7 @@ def average(
     students: Annotated[list[Path], typer.Argument(help="Folders of students: one, and what it became in further training.")],
     out: Annotated[Path, typer.Option(help="Where the averaged student goes.")],
 ) -> None:
-    """Write a student whose weights are the mean of others': what was learned later, less of what it cost. Needs [train]."""
+    """Write a student whose weights are the mean of others'. Part of what was learned later, less of its cost. Needs [train]."""
     with needing_extra("averaging"):
         from socratic.models import average as run_averaging
     run_averaging(students, out)
@@ -95,7 +95,7 @@ def reproduce(
     data: Data = None,
     engine: Engine = EngineName.LIGHT,
 ) -> None:
-    """Train and score every cell of a results table; a stopped run goes on. Needs the extra [train]."""
+    """Train and score every cell of a results table. A stopped run goes on. Needs the extra [train]."""
     from socratic import leakage
     from socratic import reproduce as running
     from socratic.cells import Order, find_cells
@@ -137,7 +137,7 @@ def rounds(
     data: Data = None,
     engine: Engine = EngineName.LIGHT,
 ) -> None:
-    """Let a student learn from its own traces, in rounds: right answers with verified steps alone. Needs the extra [train]."""
+    """Let a student learn from its own traces, in rounds. Right answers with verified steps alone. Needs the extra [train]."""
     from socratic import config as settings
     from socratic import rounds as looping
     from socratic.orchestrator import Orchestrator
