@@ -78,7 +78,7 @@ def compare(
     flipped: Annotated[str, typer.Option(help="How many flipped problems to show of each kind, or 'all'.")] = "3",
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one line of JSON, all flips included.")] = False,
 ) -> None:
-    """Tell whether B is better than A on the same problems. Paired test and interval, verdict, flipped problems with both traces."""
+    """Tell whether B is better than A on the same problems. Paired test, interval, verdict, flipped problems with both traces."""
     from socratic import compare as comparing
 
     if flipped != "all" and not flipped.isdecimal():
