@@ -102,6 +102,13 @@ def test_what_is_no_word_problem_still_gets_an_honest_trace(question: str) -> No
     assert done.stdout.splitlines()[-1].startswith(("Answer", "No answer"))
 
 
+def test_each_problem_of_stdin_stands_before_its_trace() -> None:
+    asked = [QUESTION, "Ann has 5 pens and buys 2. How many pens has she?"]
+    told = run("solve", stdin="\n\n".join(asked) + "\n").stdout.split("\n\n")
+    assert [part.splitlines()[0] for part in told] == asked
+    assert all("Answer: " in part for part in told)
+
+
 def test_empty_stdin_is_a_mistake() -> None:
     done = run("solve", stdin="")
     assert done.returncode == 2 and "no question" in done.stderr

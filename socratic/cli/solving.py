@@ -71,10 +71,12 @@ class Voting:
 
 
 def _solve_stdin(orchestrator: Orchestrator, options: Voting) -> None:
-    """Solve every line; one that cannot be used costs only itself and, at the end, the exit code."""
+    """Solve every line, told before its trace; one that cannot be used costs only itself and, at the end, the exit code."""
     lines = faults = 0
     for number, text in _stdin_lines():
         lines += 1
+        if not options.as_json:
+            print("\n" * (lines > 1) + display.harmless(text.strip()), flush=True)
         try:
             _solve_one(orchestrator, text, options)
         except UsageError as error:
