@@ -1,10 +1,10 @@
 """The multiple-choice sets that SCoTD's figures are of: CommonsenseQA, OpenBookQA, QuaRel.
 
-In: a set's name, a split, a data folder that has a folder of that name; else the Hub is asked. A file is as its authors
-published it (JSONL), or as the Hub has it (parquet, which needs pyarrow, or JSONL of the same records). Out: `Problem`s whose
-questions end in their choices, "(A) bank", with letters as gold answers; a split without published answers has none; and the sum
-of a local file. The validation split is called dev, as its authors do: nobody trains on what is called so. Knows nothing of
-rationales or models.
+In: a set's name, a split, a data folder that has a folder of that name; else what the Hub's client keeps on this machine. The Hub
+itself is asked by `fetch` alone. A file is as its authors published it (JSONL), or as the Hub has it (parquet, which needs
+pyarrow, or JSONL of the same records). Out: `Problem`s whose questions end in their choices, "(A) bank", with letters as gold
+answers; a split without published answers has none; and the sum of a data folder's file. The validation split is called dev, as
+its authors do: nobody trains on what is called so. Knows nothing of rationales or models.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from socratic.errors import DataError, NoDataError, UsageError
 from socratic.schema import BrokenLine, Problem, read_jsonl
 
 SPLITS: Final = ("train", "dev", "test")
+HUB: Final = "hub:"  # before a set's name: it may be fetched
 _REVISION: Final = "refs/convert/parquet"  # where the Hub keeps every set as {config}/{split}/0000.parquet
 _HUB_SPLITS: Final = {"train": "train", "dev": "validation", "test": "test"}
 
@@ -69,13 +70,13 @@ def names() -> tuple[str, ...]:
 
 
 def problems(name: str, split: str, *, data: Path | None = None) -> list[Problem]:
-    """The problems of a split in file order. Raises DataError, and NoDataError where neither a folder nor the Hub has it."""
+    """The problems of a split in file order. Raises DataError, and NoDataError where this machine doesn't have it."""
     chosen = _chosen(name, split)
     return [_problem(chosen, record, where, name, split) for where, record in _records(chosen, name, split, data)]
 
 
 def checksums(name: str, split: str, *, data: Path | None = None) -> dict[str, str]:
-    """The sha256 of the local file that a split is read from, as it lies there; none where the Hub is asked.
+    """The sha256 of the data folder's file that a split is read from, as it lies there; none of what the Hub's client keeps.
 
     No sums of these sets are published that it could be held against: it is for the record alone.
     """
@@ -84,6 +85,20 @@ def checksums(name: str, split: str, *, data: Path | None = None) -> dict[str, s
         return {}
     _, _, inside = path.absolute().as_posix().rpartition(f"/{name}/")
     return {f"{name}/{inside}": sha256(path.read_bytes()).hexdigest()}
+
+
+def fetch(name: str, split: str, *, data: Path | None = None) -> None:
+    """Have the Hub's client keep a split that no data folder has: the one call here that leaves the machine. Raises DataError."""
+    chosen = _chosen(name, split)
+    if _local(chosen, name, split, data) or _kept(chosen, split):
+        return
+    from huggingface_hub import hf_hub_download
+
+    try:
+        hf_hub_download(chosen.repository, _hub_file(chosen, split), repo_type="dataset", revision=_REVISION)
+    except (OSError, ValueError) as error:
+        reason = f"no local file, and the Hub didn't give {chosen.repository} ({type(error).__name__})"
+        raise NoDataError(reason, hint=_PUT.format(name)) from error
 
 
 def _chosen(name: str, split: str) -> _Set:
@@ -108,7 +123,10 @@ def _letter(label: str) -> str:
 
 
 def _records(chosen: _Set, name: str, split: str, data: Path | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    path = _local(chosen, name, split, data) or _fetched(chosen, split)
+    path = _local(chosen, name, split, data) or _kept(chosen, split)
+    if path is None:
+        places = ", ".join(str(place / name) for place in _places(data))
+        raise NoDataError(f"no {name} {split} in {places}, nor kept by the Hub's client", hint=_HINT.format(name))
     if path.suffix == ".parquet":
         yield from ((f"{path}, record {number}", row) for number, row in enumerate(_parquet(path), 1))
         return
@@ -120,30 +138,35 @@ def _records(chosen: _Set, name: str, split: str, data: Path | None) -> Iterator
 
 def _local(chosen: _Set, name: str, split: str, data: Path | None) -> Path | None:
     """The file in a data folder, if there is one. Raises NoDataError where a folder was named and has none."""
-    named = os.environ.get("SOCRATIC_DATA")
-    places = [data] if data else [*([Path(named).expanduser()] if named else []), cache_folder()]
     hub, config = _HUB_SPLITS[split], chosen.config
     own = (chosen.file.format(split=split), f"{split}.jsonl*", f"{hub}.jsonl*")
     patterns = (*own, f"{config}/{hub}/0000.parquet", f"{config}/{hub}-*.parquet", f"data/{hub}-*.parquet")
-    found = (path for place in places for pattern in patterns for path in sorted((place / name).glob(pattern)))
+    found = (path for place in _places(data) for pattern in patterns for path in sorted((place / name).glob(pattern)))
     path = next(found, None)
     if path is None and data:  # who names a folder must not get other data
-        raise NoDataError(f"no {name} {split} in {data / name}; looked for {', '.join(patterns)}", hint=_HINT)
+        raise NoDataError(f"no {name} {split} in {data / name}; looked for {', '.join(patterns)}", hint=_HINT.format(name))
     return path
 
 
-_HINT: Final = "put the authors' JSONL files into a folder of the set's name, and name the folder above it with --data"
+def _places(data: Path | None) -> list[Path]:
+    named = os.environ.get("SOCRATIC_DATA")
+    return [data] if data else [*([Path(named).expanduser()] if named else []), cache_folder()]
 
 
-def _fetched(chosen: _Set, split: str) -> Path:
-    from huggingface_hub import hf_hub_download
+_PUT: Final = "put the authors' JSONL files into {0}/ in the folder that SOCRATIC_DATA or --data names"
+_HINT: Final = f"{_PUT}; or, without --data, name it {HUB}{{0}} in evaluate or annotate: then it is fetched from the Hub"
 
-    file = f"{chosen.config}/{_HUB_SPLITS[split]}/0000.parquet"
-    try:
-        return Path(hf_hub_download(chosen.repository, file, repo_type="dataset", revision=_REVISION))
-    except (OSError, ValueError) as error:
-        reason = f"no local file, and the Hub didn't give {chosen.repository} ({type(error).__name__})"
-        raise NoDataError(reason, hint=_HINT) from error
+
+def _kept(chosen: _Set, split: str) -> Path | None:
+    """What the Hub's client has fetched before, be it for another program."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(chosen.repository, _hub_file(chosen, split), repo_type="dataset", revision=_REVISION)
+    return Path(found) if isinstance(found, str) else None
+
+
+def _hub_file(chosen: _Set, split: str) -> str:
+    return f"{chosen.config}/{_HUB_SPLITS[split]}/0000.parquet"
 
 
 def _parquet(path: Path) -> list[dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 In: gold traces of a set, a reasoner. Out: `Copies`, the problems whose numbers can be exchanged without doubt, and the same
 words with other numbers, several times; a `Contrast`: accuracy on the originals and on each draw of the same problems, with
-intervals, the paired test, and how many are right every time. Every prediction is kept. A student that works problems out
-is as good on the copies; one that remembers answers is not. Knows nothing of models, files of benchmarks or terminals.
+intervals, the paired test, and how many are right every time. Every prediction is kept, and a stopped run goes on where there
+is a record of it. A student that works problems out is as good on the copies; one that remembers answers is not. Knows nothing
+of models, files of benchmarks or terminals.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from socratic.errors import DataError
-from socratic.evaluate import Reasoner, predict, read_graded
+from socratic.evaluate import Reasoner, Resumable, predict, read_graded
 from socratic.resample import Plan, align
-from socratic.schema import Problem, RunRecord, Share, Trace
+from socratic.schema import Decoding, Problem, RunRecord, Share, Trace
 from socratic.statistics import LEVEL, Paired, bootstrap, mcnemar, p_text, wilson
 
 ATTEMPTS: Final = 4  # for each copy: some problems have few numbers that suit
@@ -149,7 +150,9 @@ def contrast(
 ) -> Contrast:
     """Solve originals and copies alike, and compare; the seed is of the bootstrap. Needs scipy."""
     mcnemar(Paired(0, 0, 0, 1))  # says that scipy is missing before everything is solved
-    predict(reason, copies.together, predictions, progress=progress)
+    asked = Decoding(seed=seed, calculator=calculator)
+    resumable = Resumable.of(record, samples=1, decoding=asked) if record else None
+    predict(reason, copies.together, predictions, resumable=resumable, progress=progress)
     right = {graded.trace.problem.id: graded.correct for graded in read_graded(predictions)}
     originals, *rows = ([right[problem.id] for problem in row] for row in (copies.originals, *copies.draws))
     return Contrast(

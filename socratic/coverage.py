@@ -64,7 +64,8 @@ class RiskCoverage:
         """A table for people."""
         head = " coverage    votes  accuracy    95 % interval  confidence from"
         sums = f"the most confident half is right {self.lift:.2f} times as often as the whole; AURC {self.aurc:.3f}"
-        return "\n".join([head, *map(str, self.points), sums, *self._asked()])
+        rows = dict.fromkeys(map(str, self.points))  # of few votes, several shares are the same ones
+        return "\n".join([head, *rows, sums, *self._asked()])
 
     def _asked(self) -> list[str]:
         p, least = self.asked, 100 * self.min_confidence

@@ -9,6 +9,7 @@ Knows nothing of where traces come from, of run folders or of training loops.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from socratic.bars import counted
 from socratic.dialect import Results, Role, Style
 from socratic.errors import DataError
 from socratic.schema import Trace, Training
@@ -56,15 +58,15 @@ def examples(
     traces: Iterable[Trace], vocabulary: Vocabulary, style: Style, training: Training, *, problems: bool = False
 ) -> Iterator[Example]:
     """Tokenise whole transcripts; labels are the ids where the role writes (and where the problem stands), IGNORED elsewhere."""
-    stream = iter(traces)
-    while chunk := list(islice(stream, CHUNK)):
-        rendered = [lesson(trace, style, training) for trace in chunk]
-        encoded = iter(vocabulary.encode_all([segment.pieces for segments in rendered for segment in segments]))
-        for trace, segments in zip(chunk, rendered, strict=True):
-            roles = written_by(taught(trace, training), style) | ({Role.PROBLEM} if problems else set())
-            parts = [(next(encoded), segment.role in roles) for segment in segments]
-            ids = [i for part, _ in parts for i in part]
-            yield Example(ids, [i if learned else IGNORED for part, learned in parts for i in part])
+    with closing(counted(traces, "tokenising")) as stream:
+        while chunk := list(islice(stream, CHUNK)):
+            rendered = [lesson(trace, style, training) for trace in chunk]
+            encoded = iter(vocabulary.encode_all([segment.pieces for segments in rendered for segment in segments]))
+            for trace, segments in zip(chunk, rendered, strict=True):
+                roles = written_by(taught(trace, training), style) | ({Role.PROBLEM} if problems else set())
+                parts = [(next(encoded), segment.role in roles) for segment in segments]
+                ids = [i for part, _ in parts for i in part]
+                yield Example(ids, [i if learned else IGNORED for part, learned in parts for i in part])
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,8 @@ def _sha256(path: Path) -> str:
 def load_gold(name: str, split: str = "", *, data: Path | None = None) -> list[Trace]:
     """Gold traces with subquestions: of gsm8k, the curriculum, or a JSONL of traces. Raises DataError."""
     if name.endswith((".jsonl", ".jsonl.gz")):
+        if split:
+            raise UsageError(f"{name} is a file: it has no split '{split}'", hint="leave --split out, or give that split's file")
         found = [_trace(where, row) for where, row in read_jsonl(Path(name))]
     else:
         found = tasks.worked("gsm8k-socratic" if name == "gsm8k" else name, split, data=data)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,7 +18,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 from rich.text import Text
 
-from socratic import runlog
 from socratic.errors import SocraticError
 from socratic.schema import Badge, Report, Share, Step, Trace
 
@@ -99,18 +98,30 @@ def tally(total: int, title: str = "") -> Iterator[Callable[[bool], None]]:
         yield add
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How far is what another process does: so many units of a total, and what else is told of it."""
+
+    done: int
+    total: int
+    told: str
+
+
+Look = Callable[[], Seen | None]  # None before it has begun and once it is done
+
+
 @contextmanager
-def watching(runs: Sequence[Path], *, every: float = 2.0) -> Iterator[None]:
-    """A bar for each training in these run folders that has begun and is not done: logs are read anew after so many seconds."""
-    figures = TextColumn("{task.completed:.0f}/{task.total:.0f} steps  {task.fields[told]}")
+def watching(looks: Mapping[str, Look], *, every: float = 2.0) -> Iterator[None]:
+    """A bar, with its name, for each thing that has begun and is not done, looked at again after so many seconds."""
+    figures = TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[told]}"), TimeRemainingColumn()
     left = threading.Event()
-    with Progress(TextColumn("{task.description}"), BarColumn(), figures, console=stderr, transient=True) as bars:
-        tasks = {run: bars.add_task(run.name, total=1, told="", visible=False) for run in runs}
+    with Progress(TextColumn("{task.description}"), BarColumn(), *figures, console=stderr, transient=True) as bars:
+        tasks = {name: bars.add_task(name, total=1, told="", visible=False) for name in looks}
 
         def look() -> None:
             while not left.wait(every):
-                for run, task in tasks.items():
-                    _show_training(bars, task, run)
+                for name, task in tasks.items():
+                    _show_seen(bars, task, looks[name]())
 
         looker = threading.Thread(target=look, daemon=True)
         looker.start()
@@ -121,10 +132,11 @@ def watching(runs: Sequence[Path], *, every: float = 2.0) -> Iterator[None]:
             looker.join()
 
 
-def _show_training(bars: Progress, task: TaskID, run: Path) -> None:
-    for last in runlog.read(run)[-1:]:
-        told, is_done = f"loss {last.loss:.3f}  {last.tokens_per_s:,} tokens/s", (run / "student").exists()
-        bars.update(task, total=last.steps, completed=last.step, told=told, visible=not is_done)
+def _show_seen(bars: Progress, task: TaskID, seen: Seen | None) -> None:
+    if seen:
+        bars.update(task, total=seen.total, completed=seen.done, told=seen.told, visible=True)
+    else:
+        bars.update(task, visible=False)
 
 
 @contextmanager

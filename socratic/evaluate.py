@@ -21,6 +21,7 @@ from socratic import provenance
 from socratic.answers import Kind, kind_of, same_answer
 from socratic.confidence import Features
 from socratic.errors import DataError, UsageError
+from socratic.locks import alone
 from socratic.orchestrator import Orchestrator
 from socratic.schema import BrokenLine, Decoding, Ended, Labels, Problem, Report, RunRecord, Share, Slice, Trace, read_jsonl
 from socratic.statistics import wilson
@@ -179,23 +180,31 @@ def predict(
     resumable: Resumable | None = None,
     progress: Callable[[bool], None] = lambda is_right: None,
 ) -> None:
-    """Solve problems, a line each; DataError, before anything is solved, where their predictions could not be graded."""
+    """Solve problems, a line each; DataError, before anything is solved, where their predictions could not be graded.
+
+    RunError where another process is at it.
+    """
     _require_gradable(problems)
     predictions.parent.mkdir(parents=True, exist_ok=True)
     partly = predictions.with_name(f"{predictions.name}.{resumable.key}.partial") if resumable else predictions
-    kept = _kept(partly, resumable.batch) if resumable else []
-    with partly.open("w", encoding="utf-8") as out:
-        for line in kept:
-            out.write(line)
-            progress(json.loads(line)["correct"])
-        for problem, found in zip(problems[len(kept) :], reason(problems[len(kept) :]), strict=True):
-            told = (labels or {}).get(problem.id, UNLABELLED)
-            graded = Graded(trace := found.trace if isinstance(found, Vote) else found, grade(trace), told)
-            row = {"correct": graded.correct, "strict": graded.strict, "labels": asdict(told), **found.to_dict()}
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
-            out.flush()
-            progress(graded.correct)
-    partly.replace(predictions)
+    partly.touch()
+    with alone(partly):
+        kept = _kept(partly, resumable.batch) if resumable else []
+        with partly.open("w", encoding="utf-8") as out:
+            for line in kept:
+                out.write(line)
+                progress(json.loads(line)["correct"])
+            for problem, found in zip(problems[len(kept) :], reason(problems[len(kept) :]), strict=True):
+                row = _row(found, (labels or {}).get(problem.id, UNLABELLED))
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+                out.flush()
+                progress(row["correct"])
+        partly.replace(predictions)
+
+
+def _row(found: Trace | Vote, told: Labels) -> dict[str, Any]:
+    graded = Graded(trace := found.trace if isinstance(found, Vote) else found, grade(trace), told)
+    return {"correct": graded.correct, "strict": graded.strict, "labels": asdict(told), **found.to_dict()}
 
 
 def _kept(partly: Path, batch: int) -> list[str]:

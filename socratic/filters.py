@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from socratic.bars import counted
 from socratic.errors import DataError, UsageError
 from socratic.schema import BrokenLine, Trace, read_jsonl
 
@@ -43,7 +44,7 @@ class Sample:
 def read(path: Path) -> list[Sample]:
     """The samples of a JSONL of traces; a line may have a `logprob` beside the trace. Raises DataError."""
     samples = list[Sample]()
-    for where, row in read_jsonl(path):
+    for where, row in counted(read_jsonl(path), f"reading {path.name}"):
         if isinstance(row, BrokenLine):
             raise DataError(f"{row.where}: {row.reason}", hint="traces must be whole; mend or remove the line")
         logprob = row.get("logprob")
@@ -97,7 +98,7 @@ def _logprobs(samples: Sequence[Sample], texts: Sequence[str], model: str) -> li
         return told
     if not model:
         lacking = f"{len(samples) - len(told)} of {len(samples)} samples have no `logprob`"
-        raise UsageError(f"{lacking}, which teacher likelihood needs", hint="name a causal language model that shall score them")
+        raise UsageError(f"{lacking}, which teacher likelihood needs", hint="name a causal LM that scores them: --model")
     from socratic.scores import mean_logprobs
 
     return mean_logprobs([(sample.trace.problem.question, text) for sample, text in zip(samples, texts, strict=True)], model)
@@ -118,7 +119,7 @@ def _some(places: Sequence[int], keep: int, seed: str) -> Sequence[int]:
 def diverse(groups: Groups, vectors: NDArray[Any], keep: int, seed: int) -> list[int]:
     """One at random of each of `keep` clusters: Ward's hierarchical clustering of the rationales' embeddings. Needs scipy."""
     chosen = list[int]()
-    for key, places in groups.items():
+    for key, places in counted(groups.items(), "clustering"):
         rng = Random(f"{seed} {key}")
         chosen += [rng.choice(cluster) for cluster in _clusters(places, vectors[places], keep)]
     return sorted(chosen)
@@ -146,7 +147,8 @@ def open_ended(groups: Groups, texts: Sequence[str], keep: int, seed: int) -> li
 
     Problems are ranked by the distinct bigrams of all their samples; of equal ones the earlier comes first.
     """
-    ranked = sorted(groups, key=lambda key: len(_bigrams(texts[place] for place in groups[key])))
+    spread = {key: len(_bigrams(texts[place] for place in places)) for key, places in counted(groups.items(), "counting bigrams")}
+    ranked = sorted(groups, key=spread.__getitem__)
     quota = {key: quotas(keep)[5 * rank // len(ranked)] for rank, key in enumerate(ranked)}
     return sorted(place for key, places in groups.items() for place in _some(places, quota[key], f"{seed} {key}"))
 

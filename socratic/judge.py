@@ -25,7 +25,7 @@ from socratic.dialect import MARKS, MAX_RESULTS
 from socratic.errors import DataError
 from socratic.leakage import Guard, Leak, Likeness, set_name
 from socratic.prompts import Answers, ChoiceAnswer, FactsAnswer, PairsAnswer, RationaleAnswer
-from socratic.replies import Finish, Reply
+from socratic.replies import MAX_TEXT, Finish, Reply
 from socratic.schema import Ended, Problem, Source, Step, Trace, Verdict
 
 MAX_STEPS: Final = MAX_RESULTS  # later results could not be referred to
@@ -114,6 +114,8 @@ def leak(text: str, problem: Problem, guard: Guard) -> Leak | None:
 def _read(reply: Reply, answers: Answers) -> prompts.Reply | Fault:
     if reply.finish is not Finish.STOP:
         return Fault(*_CUT[reply.finish])
+    if len(reply.text) > MAX_TEXT:  # whoever made the reply: what follows takes longer than the text is long
+        return Fault(*_CUT[Finish.OVERSIZE])
     try:
         return _parse(_THOUGHT.sub("", reply.text), answers)
     except ValidationError as error:
@@ -129,7 +131,7 @@ _CUT: Final = {
 }
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)  # of models that reason aloud before they answer
 _JSON = re.compile(r"\s*(?:```\w*\s*)?\{")
-_ANSWER_LINE = re.compile(r"^\W*answer\W*:", re.IGNORECASE | re.MULTILINE)
+_ANSWER_LINE = re.compile(r"^[^\w\n]*+answer[^\w:]*+:", re.IGNORECASE | re.MULTILINE)  # possessive: reads a text once
 _ANSWER_IS = re.compile(r"\b(?:so )?(?:the )?answer is:? *", re.IGNORECASE)
 
 

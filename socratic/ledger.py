@@ -19,6 +19,7 @@ from typing import Any
 
 from socratic.budget import Tokens
 from socratic.errors import RunError
+from socratic.locks import hold
 from socratic.replies import Reply
 from socratic.schema import Problem
 from socratic.teacher import Sampling
@@ -168,17 +169,13 @@ class Ledger:
 
 
 def _lock(file: FileIO, path: Path) -> None:
-    """Held as long as the file is open; the system takes it back from a process that dies."""
+    """Held as long as the file is open. Two writers would pay twice, so a system that locks nothing is refused."""
     try:
-        import fcntl  # not on Windows
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ModuleNotFoundError as error:
+        if not hold(file.fileno(), path):
+            raise RunError("ledgers need a system that locks files as POSIX does", hint="on Windows use WSL")
+    except RunError:
         file.close()
-        raise RunError("ledgers need a system that locks files as POSIX does", hint="on Windows use WSL") from error
-    except OSError as error:
-        file.close()
-        raise RunError(f"another process writes {path}", hint="wait for it, or give another --out") from error
+        raise
 
 
 def _set_aside(path: Path, end: int) -> None:

@@ -3,7 +3,7 @@
 In: a `TrainConfig`'s sources, the style, the role, a data folder. Out: `Mix`: the traces in training order, and how many
 were used and refused, by reason. Test problems are an error and validation problems are left out, by their ids and, in files
 that are not of the same benchmark, by their text. Traces that are like a test problem are refused, and those whose answer is
-not the gold one (see leakage, config). Knows nothing of tokens, models or run folders.
+not the gold one (see leakage, config). A bar for each source. Knows nothing of tokens, models or run folders.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from socratic import benchmarks, curriculum, filters
 from socratic.answers import normal_answer, same_answer
 from socratic.arithmetic import Known, check_solution, equations, number_text
+from socratic.bars import counted
 from socratic.config import DataSource, TrainConfig
 from socratic.dialect import GUIDED, Guidance, Numbers, Solutions, Style
 from socratic.earlier import ask_earlier
@@ -206,18 +207,22 @@ def _leaks(problem: Problem, guard: Guard, report: LeakReport, *, allowed: bool)
 
 
 def _read(source: DataSource, data: Path | None) -> Iterator[Trace]:
-    if source.curriculum:
-        traces = _drawn(source)
-    elif source.benchmark:
-        traces = iter(benchmarks.traces(source.benchmark, "train", data=data))
-    else:
-        assert source.traces is not None  # config: exactly one of three
-        samples = filters.read(source.traces)
-        kept = filters.select(samples, source.filter, seed=source.seed) if source.filter else samples
-        traces = (sample.trace for sample in kept)
-    for trace in traces:
+    for trace in counted(*_found(source, data)):
         _refuse_test(trace.problem)
         yield trace
+
+
+def _found(source: DataSource, data: Path | None) -> tuple[Iterable[Trace], str, int]:
+    """A source's traces, the curriculum's drawn only as they are taken; what it is called, and how many they are."""
+    if source.curriculum:
+        return _drawn(source), "mixing the curriculum", source.curriculum
+    if source.benchmark:
+        traces = benchmarks.traces(source.benchmark, "train", data=data)
+        return traces, f"mixing {source.benchmark}", len(traces)
+    assert source.traces is not None  # config: exactly one of three
+    samples = filters.read(source.traces)
+    kept = filters.select(samples, source.filter, seed=source.seed) if source.filter else samples
+    return (sample.trace for sample in kept), f"mixing {source.traces.name}", len(kept)
 
 
 def _drawn(source: DataSource) -> Iterator[Trace]:

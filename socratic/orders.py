@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from socratic import benchmarks, budget, prompts
-from socratic.budget import Limits, Price, Tokens
+from socratic.budget import Budget, Limits, Price, Tokens
 from socratic.errors import DataError, UsageError
 from socratic.judge import Fault, Reason, Rules, leak
 from socratic.leakage import Guard
@@ -167,7 +167,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `likely_input` is an estimate, `most` a bound that re-asks are part of."""
+    """What a run would do. `likely_input` is an estimate, `most` a bound that re-asks are part of.
+
+    `within` is how many of the calls the limits allow if each costs its most; many cost less, and leave room for others.
+    """
 
     calls: int
     done: int
@@ -176,25 +179,30 @@ class Plan:
     most: Tokens
     usd: float | None  # at most
     model: str
+    within: int
 
     def __str__(self) -> str:
         """For people."""
         usd = f"at most ${self.usd:,.2f}" if self.usd is not None else f"unknown: no price is known of '{self.model}' (--prices)"
+        early = f"\nlimits: they may end it earlier, after about {self.within:,} calls if each costs its most"
         return (
             f"calls: {self.calls:,} to make; {self.done:,} are in the ledger, {self.leaks:,} are like a test problem\n"
             f"tokens: about {self.likely_input:,} in; at most, if all is asked again: {self.most}\n"
-            f"dollars: {usd}"
+            f"dollars: {usd}{early if self.within < self.calls else ''}"
         )
 
 
 def plan(work: Work, done: Index, terms: Terms) -> Plan:
     """What the open calls cost, estimated from their texts; `done` is what the ledger has."""
     order, price = work.order, terms.prices.get(work.order.sampling.model)
-    calls, likely, most = 0, 0, Tokens()
+    spent, usd = sum(done.used.values(), Tokens()), budget.dollars(done.used, terms.prices)
+    purse = Budget(terms.limits, price, spent=spent, usd=usd, batch=terms.batch)
+    calls, within, likely, most = 0, 0, 0, Tokens()
     for job in work.open(done):
         calls += 1
         likely += budget.likely_tokens(_sent(order.prompts[0], job.problem.question))
         most += order.most(job.problem) if terms.batch else work.most(job.problem)
+        within += purse.fits(most)
     leaks = len(work.leaks) * order.samples
     usd = price.dollars(most, batch=terms.batch) if price else None
-    return Plan(calls, work.asked - leaks - calls, leaks, likely, most, usd, order.sampling.model)
+    return Plan(calls, work.asked - leaks - calls, leaks, likely, most, usd, order.sampling.model, within)

@@ -9,11 +9,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing.process import BaseProcess
+from multiprocessing import connection
 from typing import TypeVar
+
+from socratic.errors import RunError
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
@@ -22,19 +25,34 @@ Done = TypeVar("Done")
 def side_by_side(work: Callable[[Job], Done], jobs: Sequence[Job], at_once: int) -> Iterator[tuple[Job, Done]]:
     """Jobs and their results in the order of completion; one at a time, in this process, if `at_once` is 1.
 
-    Otherwise `work`, jobs and results are pickled. Raises what a job raises; those that have not begun are then dropped.
+    Otherwise `work`, jobs and results are pickled. Raises at once what a job raises, RunError where a process was killed; the
+    others are then ended wherever they are, as by a kill, and those that have not begun are dropped.
     """
     if at_once == 1 or len(jobs) < 2:
         yield from ((job, work(job)) for job in jobs)
         return
     spawn = multiprocessing.get_context("spawn")
-    with _share_of_cores(at_once), ProcessPoolExecutor(at_once, mp_context=spawn, initializer=_end_with_parent) as pool:
-        waiting = {pool.submit(work, job): job for job in jobs}
+    held, leash = spawn.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(at_once, mp_context=spawn, initializer=_end_with_leash, initargs=(held,))
+    with held, leash, _share_of_cores(at_once), pool:
         try:
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+            yield from _as_they_are_done({pool.submit(work, job): job for job in jobs})
+        except BaseException:  # GeneratorExit too: nobody waits for the others any more
+            leash.close()
+            raise
+
+
+def _as_they_are_done(jobs: Mapping[Future[Done], Job]) -> Iterator[tuple[Job, Done]]:
+    waiting = set(jobs)
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        # What is finished comes first, so that it can be kept before anyone hears of an error.
+        for future in sorted(done, key=lambda future: future.exception() is not None):
+            try:
+                yield jobs[future], future.result()
+            except BrokenProcessPool as error:
+                hint = "probably out of memory: --jobs 1; the same command goes on where it stopped"
+                raise RunError("one of the processes beside each other was killed from outside", hint=hint) from error
 
 
 def is_one_of_several() -> bool:
@@ -42,14 +60,16 @@ def is_one_of_several() -> bool:
     return multiprocessing.parent_process() is not None
 
 
-def _end_with_parent() -> None:
-    """A command that is killed leaves nobody behind who writes where the next one goes on."""
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=_outlive, args=(parent,), daemon=True).start()
+def _end_with_leash(held: connection.Connection) -> None:
+    """A job ends when the other end of this pipe is let go: another one failed, or the command was killed.
+
+    The next command may then go on where it wrote, and meets nobody.
+    """
+    threading.Thread(target=_outlive, args=(held,), daemon=True).start()
 
 
-def _outlive(parent: BaseProcess) -> None:
-    parent.join()
+def _outlive(held: connection.Connection) -> None:
+    connection.wait([held])
     os._exit(1)
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -18,12 +19,32 @@ LIGHT: Final = ("socratic-cot", "numpy", "ctranslate2", "tokenizers", "sympy")
 HEAVY: Final = ("torch", "transformers")  # named where a run has loaded them
 
 
-def commit() -> str:
-    """The commit of this package's checkout, "-dirty" behind it where files differ; "" where there is none."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+def commit(package: Path = Path(__file__).parent) -> str:
+    """The commit of this package's checkout, "-dirty" behind it where files differ; "" where there is none.
+
+    Installed, the package may lie inside another project's repository, whose commits say nothing of it.
+    """
+    if _name_of(package.parent) != LIGHT[0]:
+        return ""
+    file = Path(__file__).name
+    if _git(package, "ls-files", "--full-name", file) != f"{package.name}/{file}":
+        return ""  # not tracked, or not from the top on
+    return _git(package, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def _name_of(project: Path) -> str:
+    """Of the project that is made in this folder; "" where there is none."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False).stdout.strip()
-    except OSError:  # no git on this machine
+        return str(tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"])
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def _git(folder: Path, *command: str) -> str:
+    """What git prints; "" where it fails, or is not on this machine."""
+    try:
+        return subprocess.run(["git", *command], capture_output=True, text=True, cwd=folder, check=False).stdout.strip()
+    except OSError:
         return ""
 
 

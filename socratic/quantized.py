@@ -31,12 +31,24 @@ def quantize(weights: Mapping[str, NDArray[np.generic]]) -> Arrays:
     return stored
 
 
+def restored(stored: Mapping[str, NDArray[np.generic]], *names: str) -> NDArray[np.float32]:
+    """Arrays of the same width in fp32, one above the other; what was not quantized is only cast. Raises KeyError for a name.
+
+    Each is written once, into its place: where arrays are large, a copy takes as long as the arithmetic.
+    """
+    parts = [stored[name] for name in names]
+    whole = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), dtype=np.float32)
+    start = 0
+    for name, part in zip(names, parts, strict=True):
+        place = whole[start : start + len(part)]
+        place[...] = part
+        if part.dtype == np.int8:
+            place *= stored[name + SCALE].astype(np.float32)[:, None]
+        start += len(part)
+    return whole
+
+
 def dequantize(stored: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
-    """All arrays in fp32; what was not quantized is only cast. Raises KeyError where a scale is missing."""
-    weights: dict[str, NDArray[np.float32]] = {}
-    for name, array in stored.items():
-        if array.dtype == np.int8:
-            weights[name] = np.multiply(array, stored[name + SCALE].astype(np.float32)[:, None], dtype=np.float32)
-        elif not (name.endswith(SCALE) and name.removesuffix(SCALE) in stored):
-            weights[name] = array.astype(np.float32)
-    return weights
+    """All arrays in fp32. Raises KeyError where a scale is missing."""
+    scales = {name + SCALE for name, array in stored.items() if array.dtype == np.int8}
+    return {name: restored(stored, name) for name in stored if name not in scales}

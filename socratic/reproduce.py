@@ -2,18 +2,18 @@
 
 In: a folder of cells (YAML, one question each) with its recipes.yaml, a base, a run folder. Out: the `Table`; in the run folder
 table.md, table.json, table.png, each cell's score and predictions, and the students, which cells that need the same one
-share (two that work in lockstep also as a pair). A finished cell is not done again, a stopped run goes on, a run folder of
-another configuration is refused. Knows nothing of what a method does or how a student is trained.
+share (two that work in lockstep also as a pair). A finished cell is not done again, a stopped run goes on, in its trainings
+and in its scorings; a run folder of another configuration is refused, as is one that another process writes. Knows nothing of
+what a method does or how a student is trained.
 """
 
 from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,13 +24,16 @@ from socratic import methods, mix, provenance, runlog
 from socratic.cells import Asked, Order, Sets, Student, Task, asked_of, gold_of, tasks_of
 from socratic.config import TrainConfig
 from socratic.dialect import Guidance
+from socratic.display import Look, Seen
 from socratic.errors import ConfigError, RunError, SocraticError
-from socratic.evaluate import Reasoner, evaluate
+from socratic.evaluate import Reasoner, Resumable, evaluate
 from socratic.folders import weights_sum
+from socratic.locks import alone
 from socratic.methods import Method, Plan
 from socratic.processes import side_by_side
 from socratic.report import Row, Score, Table, plot, plot_growth
-from socratic.schema import RunRecord, Training
+from socratic.schema import Decoding, Problem, RunRecord, Trace, Training
+from socratic.voting import Vote
 from socratic.whole import write_json, write_text
 
 TRAINED = "trained.json"  # in a student's folder once it is done
@@ -64,16 +67,16 @@ MAKERS = Makers()
 
 
 Say = Callable[[str], None]  # hears a line per training and per cell
-Watch = Callable[[Sequence[Path]], AbstractContextManager[None]]  # is open while students train in these run folders
+Watch = Callable[[Mapping[str, Look]], AbstractContextManager[None]]  # is open while this is trained or scored, by name
 
 
 def reproduce(
-    order: Order, *, say: Say = lambda line: None, watch: Watch = lambda runs: nullcontext(), makers: Makers = MAKERS
+    order: Order, *, say: Say = lambda line: None, watch: Watch = lambda looks: nullcontext(), makers: Makers = MAKERS
 ) -> Table:
     """Fill the table. Raises ConfigError, DataError, ModelError, RunError."""
     tasks = tasks_of(order)
     sets = {task.set: asked_of(task.cell, order) for task in {task.set: task for task in tasks}.values()}
-    with _room(order.out):
+    with _room(order.out), alone(order.out):
         _claim(order, tasks, sets)
         for seed in order.seeds:
             waiting = [task for task in tasks if task.seed == seed and not task.place(order.out).exists()]
@@ -81,10 +84,11 @@ def reproduce(
             for task in waiting:
                 _pair_up(task, order.out)
             score_one = partial(_score, sets=sets, order=order, makers=makers)
-            for task, score in side_by_side(score_one, waiting, order.jobs):
-                write_json(task.place(order.out), asdict(score))
-                _write(_table(order, tasks), order.out)
-                say(str(Row(task.name, task.cell, (score,))))
+            with watch(_scorings(waiting, sets, order.out)):
+                for task, score in side_by_side(score_one, waiting, order.jobs):
+                    write_json(task.place(order.out), asdict(score))
+                    _write(_table(order, tasks), order.out)
+                    say(str(Row(task.name, task.cell, (score,))))
         table = _table(order, tasks)
         _write(table, order.out)
         plot(table, order.out / "table.png")
@@ -125,8 +129,9 @@ FULL = ("No space left on device", "PytorchStreamWriter failed")  # safetensors 
 
 @contextmanager
 def _room(out: Path) -> Iterator[None]:
-    """A full disk, whichever library meets it first, as an error that says how to go on."""
+    """The folder; a full disk, whichever library meets it first, as an error that says how to go on."""
     try:
+        out.mkdir(parents=True, exist_ok=True)
         yield
     except SocraticError:
         raise
@@ -150,9 +155,18 @@ def _train_all(tasks: Sequence[Task], order: Order, say: Say, watch: Watch, make
         return
     say(f"{len(waiting)} of {len(students)} students to train; each keeps a log: {order.out / 'students'}/…/log.jsonl")
     at_once, runs = makers.trained_at_once(order.jobs), [order.out / "students" / student.name for student in waiting]
-    with watch(runs) if min(at_once, len(runs)) > 1 else nullcontext():  # one alone shows a bar of its own
+    looks = {run.name: partial(_trained, run) for run in runs}
+    with watch(looks) if min(at_once, len(runs)) > 1 else nullcontext():  # one alone shows a bar of its own
         for number, (student, _) in enumerate(side_by_side(work, waiting, at_once), 1):
             say(f"trained {number} of {len(waiting)}: {student.name}, seed {student.settings.seed}")
+
+
+def _trained(run: Path) -> Seen | None:
+    """How far a training is, by its log."""
+    for last in runlog.read(run)[-1:]:
+        if not (run / "student").exists():
+            return Seen(last.step, last.steps, f"steps  loss {last.loss:.3f}  {last.tokens_per_s:,} tokens/s")
+    return None
 
 
 def _train(student: Student, *, order: Order, makers: Makers) -> None:
@@ -188,11 +202,40 @@ def _seconds(run: Path, settings: TrainConfig) -> float:
 
 
 def _score(task: Task, *, sets: Sets, order: Order, makers: Makers) -> Score:
-    asked = sets[task.set]
-    cell, runs = task.cell, {student.training: order.out / "students" / student.name for student in task.students}
-    reason = makers.reasoner(
+    asked, predictions = sets[task.set], _predictions(task, order.out)
+    runs = [order.out / "students" / student.name for student in task.students]
+    record = _run_record(task, asked, order, device := _device(runs), runs)
+    # The record tells another --jobs as another device. No answer hangs on that: what was solved beside others is kept.
+    resumable = Resumable.of(replace(record, device=device), samples=task.cell.samples, decoding=Decoding(seed=task.seed))
+    _forget_others(predictions, resumable)
+    reason, solved = _reasoner(task, order, makers), list[int]()
+
+    def last_part(problems: Sequence[Problem]) -> Iterator[Trace | Vote]:
+        solved.append(len(problems))
+        return reason(problems)
+
+    report = evaluate(
+        last_part,
+        asked.problems,
+        dataset=task.set,
+        model=order.base,
+        calculator=True,
+        predictions=predictions,
+        samples=task.cell.samples,
+        labels=asked.labels,
+        record=record,
+        resumable=resumable,
+    )
+    seconds = round(report.seconds * report.n / max(solved[-1], 1), 1)  # of all, at the pace of the part that was measured
+    trained = sum(json.loads((run / TRAINED).read_text(encoding="utf-8"))["seconds"] for run in runs)
+    return Score(task.seed, trained, device, replace(report, seconds=seconds))
+
+
+def _reasoner(task: Task, order: Order, makers: Makers) -> Reasoner:
+    cell = task.cell
+    return makers.reasoner(
         Method(cell.method),
-        {training: run / "student" for training, run in runs.items()},
+        {student.training: order.out / "students" / student.name / "student" for student in task.students},
         guidance=Guidance(cell.guidance),
         plan=Plan(cell.plan),
         gold=gold_of(cell, order.data),
@@ -201,31 +244,37 @@ def _score(task: Task, *, sets: Sets, order: Order, makers: Makers) -> Score:
         batch_size=order.batch_size,
         seed=task.seed,
     )
-    predictions, device = task.place(order.out).with_suffix(".jsonl"), _device(runs.values())
-    with _partial(predictions) as partly:
-        report = evaluate(
-            reason,
-            asked.problems,
-            dataset=task.set,
-            model=order.base,
-            calculator=True,
-            predictions=partly,
-            samples=cell.samples,
-            labels=asked.labels,
-            record=_run_record(task, asked, order, device, runs.values()),
-        )
-    trained = sum(json.loads((run / TRAINED).read_text(encoding="utf-8"))["seconds"] for run in runs.values())
-    return Score(task.seed, trained, device, report)
 
 
-@contextmanager
-def _partial(path: Path) -> Iterator[Path]:
-    """A file of this process's own, moved to its place when all is written: a killed run may leave a process that writes on."""
-    for old in path.parent.glob(f"{path.name}.*.partial"):
-        old.unlink(missing_ok=True)
-    partly = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    yield partly
-    partly.replace(path)
+def _forget_others(predictions: Path, resumable: Resumable) -> None:
+    """Of other software, or of students that were trained anew: nobody goes on with these."""
+    for partly in _partials(predictions):
+        if partly.name != f"{predictions.name}.{resumable.key}.partial":
+            partly.unlink()
+
+
+def _predictions(task: Task, out: Path) -> Path:
+    return task.place(out).with_suffix(".jsonl")
+
+
+def _partials(predictions: Path) -> list[Path]:
+    """Where `evaluate` keeps what it has written so far."""
+    return sorted(predictions.parent.glob(f"{predictions.name}.*.partial"))
+
+
+def _scorings(tasks: Sequence[Task], sets: Sets, out: Path) -> dict[str, Look]:
+    looks = (partial(_scored, _predictions(task, out), len(sets[task.set].problems)) for task in tasks)
+    return {f"{task.name}, seed {task.seed}": look for task, look in zip(tasks, looks, strict=True)}
+
+
+def _scored(predictions: Path, total: int) -> Seen | None:
+    """How far a scoring is, by its whole lines."""
+    for partly in _partials(predictions):
+        with suppress(FileNotFoundError):  # done in this very moment
+            lines = partly.read_bytes().splitlines(keepends=True)
+            right = [json.loads(line)["correct"] for line in lines if line.endswith(b"\n")]
+            return Seen(len(right), total, f"{sum(right)} right ({100 * sum(right) / max(len(right), 1):.1f} %)")
+    return None
 
 
 def _run_record(task: Task, asked: Asked, order: Order, trained_on: str, runs: Iterable[Path]) -> RunRecord:

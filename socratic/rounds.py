@@ -3,8 +3,9 @@
 In: a `RoundsConfig`, a folder, and functions that load a student as an `Orchestrator` and train one.
 Out: a `Round` for the student at the start and after each round; beside it the kept traces, the student, its predictions.
 As in STaR (Zelikman et al. 2022) each round trains the same base on all that was kept so far; as in rejection sampling
-fine-tuning (Yuan et al. 2023) a trace counts as new by its list of equations. What is done is not done again; a folder of
-another configuration is refused. Knows nothing of engines, or of how training works.
+fine-tuning (Yuan et al. 2023) a trace counts as new by its list of equations. What is done is not done again (a measuring that
+was stopped goes on, a sampling begins anew); a folder of another configuration is refused, as is one that another process
+writes. Knows nothing of engines, or of how training works.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from socratic.arithmetic import equations, evaluate, number_text
 from socratic.confidence import is_verified
 from socratic.config import DataSource, RoundsConfig, TrainConfig
 from socratic.errors import ConfigError, DataError, ExpressionError
+from socratic.evaluate import Resumable, grade, record_of
 from socratic.evaluate import evaluate as measure
-from socratic.evaluate import grade
+from socratic.folders import fingerprint
 from socratic.leakage import Guard, load_guard, set_name
-from socratic.orchestrator import Orchestrator
+from socratic.locks import alone
+from socratic.orchestrator import GREEDY, Orchestrator
 from socratic.own_problems import read_problems
 from socratic.schema import BrokenLine, Decoding, Problem, Trace, read_jsonl, write_jsonl
 from socratic.whole import write_json
@@ -144,28 +147,30 @@ def table(rounds: Iterable[Round]) -> str:
 class Hands:
     """Who does the work: loads a student by its folder, trains one in a run folder and names its folder, shows progress.
 
-    `unchecked` hears, before the first step, which test sets are not at hand.
+    `unchecked` hears, before the first step, which test sets are not at hand; `fingerprint` tells two students of one name apart.
     """
 
     load: Callable[[str], Orchestrator]
     learn: Callable[[TrainConfig, Path], Path]
     tally: Callable[[int], AbstractContextManager[Callable[[bool], None]]]
     unchecked: Callable[[Sequence[str]], None] = lambda missing: None
+    fingerprint: Callable[[str], str] = fingerprint
 
 
 def run(settings: RoundsConfig, out: Path, hands: Hands, *, data: Path | None = None) -> Iterator[Round]:
-    """Each round as soon as it is done, at once where it was done before. Raises ConfigError, DataError, ModelError."""
+    """Each round as soon as it is done, at once where it was done before. Raises ConfigError, DataError, ModelError, RunError."""
     guard = load_guard(data, settings.train.test_sets, validation=True)
     loop = _Loop(settings, out.resolve(), hands, *_problems(settings, guard, data), data)
     _claim(settings, out)
     hands.unchecked(guard.missing)
     done: Round | None = None
-    for number in range(settings.rounds + 1):
-        kept = out / f"round-{number}" / "round.json"
-        if not kept.is_file():
-            write_json(kept, asdict(loop.after(done) if done else loop.start()))
-        done = Round.read(kept)
-        yield done
+    with alone(out):
+        for number in range(settings.rounds + 1):
+            kept = out / f"round-{number}" / "round.json"
+            if not kept.is_file():
+                write_json(kept, asdict(loop.after(done) if done else loop.start()))
+            done = Round.read(kept)
+            yield done
 
 
 def _claim(settings: RoundsConfig, out: Path) -> None:
@@ -232,13 +237,17 @@ class _Loop:
 
     def _measured(self, number: int, student: str, counts: Counts, *, total: int) -> Round:
         with self.hands.tally(len(self.validation)) as add:
+            orchestrator, marks = self.hands.load(student), self.hands.fingerprint(student)
+            record = record_of(orchestrator, self.validation, seed=GREEDY.seed, data={}, students=marks)
             report = measure(
-                self.hands.load(student).solve_each,
+                orchestrator.solve_each,
                 self.validation,
                 dataset=f"{self.settings.validation} validation",
                 model=student,
                 calculator=True,
                 predictions=self._folder(number) / "validation.jsonl",
+                record=record,
+                resumable=Resumable.of(record, samples=1, decoding=GREEDY),
                 progress=add,
             )
         return Round(number, student, counts, total, report.correct, report.n, report.low, report.high)

@@ -7,7 +7,7 @@ log-probability. Nothing is drawn at random. Knows nothing of problems or filter
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, BertModel
 
 from socratic import models
+from socratic.bars import counted
 from socratic.errors import ModelError, UsageError
 from socratic.vocabulary import single_digits
 
@@ -53,7 +54,7 @@ def mean_pooled(texts: Sequence[str], folder: Path) -> NDArray[np.float32]:
     tokenizer.no_padding()
     ids = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
     vectors = np.zeros((len(ids), encoder.config.hidden_size), np.float32)
-    for places in _batches(ids):
+    for places in counted(_batches(ids), "embedding"):
         rows, real = _padded([ids[place] for place in places])
         with torch.inference_mode():
             states = encoder(input_ids=rows, attention_mask=real).last_hidden_state
@@ -72,7 +73,7 @@ def mean_logprobs(pairs: Sequence[tuple[str, str]], model: str) -> list[float]:
     most = getattr(language_model.config, "max_position_embeddings", 1024)
     ids = [(one + two)[:most] for one, two in zip(given, said, strict=True)]
     found = [-math.inf] * len(pairs)
-    for places in _batches(ids):
+    for places in counted(_batches(ids), "scoring"):
         rows, real = _padded([ids[place] for place in places])
         with torch.inference_mode():
             logits = language_model(input_ids=rows, attention_mask=real).logits[:, :-1]
@@ -108,10 +109,10 @@ def _ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     return [encoding.ids for encoding in tokenizer.encode_batch([f"{text}\n" for text in texts], add_special_tokens=False)]
 
 
-def _batches(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+def _batches(ids: Sequence[Sequence[int]]) -> list[list[int]]:
     """Places of texts of about the same length."""
     order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
-    return (order[start : start + BATCH] for start in range(0, len(order), BATCH))
+    return [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
 
 
 def _padded(ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:

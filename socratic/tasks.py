@@ -2,7 +2,7 @@
 
 In: the name of a benchmark or of a multiple-choice set and a split, "curriculum" (families that no student learns from), or the
 path of a JSONL with question and answer; a data folder. Out: a `Task`, or gold traces. A file that is not the published one is
-refused, where its sum is known. Knows nothing of students or reports.
+refused, where its sum is known. Only a name that begins with "hub:" may be fetched. Knows nothing of students or reports.
 """
 
 from __future__ import annotations
@@ -70,11 +70,14 @@ def _fault(problem: Problem, ask: Callable[[Problem], object]) -> str:
     return ""
 
 
-def load(name: str, split: str = "", *, data: Path | None = None) -> Task:
-    """Read a task; without a split, the one that papers report. Raises DataError."""
+def load(name: str, split: str = "", *, usual: str = "", data: Path | None = None) -> Task:
+    """Read a task; without a split the `usual` one, else the one that papers report. Raises DataError, and UsageError."""
     if name.endswith((".jsonl", ".jsonl.gz")):
-        return _own(Path(name))
-    split = split_of(name, split)
+        return _own(Path(name), split)
+    name, may_fetch = name.removeprefix(choices.HUB), name.startswith(choices.HUB)
+    split = split_of(name, split or usual)
+    if may_fetch:
+        choices.fetch(name, split, data=data)
     if name == CURRICULUM:
         traces = worked(name, split)
         labels = {trace.problem.id: benchmarks.label(trace) for trace in traces}
@@ -133,7 +136,9 @@ def _splits(name: str) -> tuple[str, ...]:
     return (REPORTED[name],) if name == CURRICULUM else benchmarks.splits(name)
 
 
-def _own(path: Path) -> Task:
+def _own(path: Path, split: str) -> Task:
+    if split:
+        raise UsageError(f"{path} is a file: it has no split '{split}'", hint="leave --split out, or give that split's file")
     problems, broken = read_problems(path)
     if not problems and not broken:
         raise DataError(f"{path} is empty", hint='give one problem a line: {"question": "…", "answer": "…"}')

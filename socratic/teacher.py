@@ -18,6 +18,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -254,7 +256,7 @@ class OpenAITeacher:
             response.request.extensions[_REFUSED] = True
             self.bad_statuses[str(response.status_code)] += 1
         if response.status_code == 429:
-            self._pause = max(self._pause, time.monotonic() + _seconds(response.headers.get("retry-after")))
+            self._pause = max(self._pause, time.monotonic() + pause(response.headers.get("retry-after", "")))
 
 
 class _Halt(BaseException):
@@ -338,10 +340,18 @@ def _response_format(rung: Rung, answers: Answers) -> dict[str, Any]:
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
-def _seconds(retry_after: str | None) -> float:
-    """What the header says, if it is a number; a date is left to the client, which heeds it for its own call."""
+def pause(retry_after: str, now: datetime | None = None) -> float:
+    """The seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, 10.2.3); 0 where it is not heeded."""
     try:
-        seconds = float(retry_after or 0)
+        seconds = float(retry_after)
     except ValueError:
-        return 0.0
+        seconds = _until(retry_after, now or datetime.now(UTC))
     return seconds if 0 < seconds <= MAX_PAUSE else 0.0
+
+
+def _until(date: str, now: datetime) -> float:
+    try:
+        then = parsedate_to_datetime(date)
+        return (then.replace(tzinfo=then.tzinfo or UTC) - now).total_seconds()  # the oldest form names no zone, and means GMT
+    except (ValueError, OverflowError):
+        return 0.0

@@ -28,6 +28,7 @@ from socratic.dialect import DONE, Mark, Style
 from socratic.errors import ConfigError
 from socratic.fit import fit
 from socratic.folders import weights_sum
+from socratic.locks import alone
 from socratic.mix import Mix, changed, files, style_of, training_mix
 from socratic.prefix_lm import PrefixLM
 from socratic.schema import Trace, Training
@@ -41,21 +42,23 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "ctran
 
 
 def train(settings: TrainConfig, training: Training, run: Path, *, data: Path | None = None) -> Path:
-    """Train one student and return its folder. Raises ConfigError, DataError, ModelError.
+    """Train one student and return its folder. Raises ConfigError, DataError, ModelError, RunError.
 
-    A run folder whose sources or base have changed since is a ConfigError, as one of another configuration is.
+    A run folder whose sources or base have changed since is a ConfigError, as one of another configuration is; one that another
+    process writes is a RunError.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("training runs in one process, on one device", hint="start it without torchrun or accelerate launch")
     style = style_of(settings, training)
     record = _claim(run, settings, training, data)
-    vocabulary, packed = _prepared(settings, style, training, run, data)
-    model = _model(settings, vocabulary)
-    fit(model, packed, settings, run)
-    counts = json.loads((run / "data.json").read_text(encoding="utf-8"))
-    about = {"role": training.value, "style": asdict(style), "made_from": {**record, "data": counts}}
-    student = models.merged(model) if settings.lora else model
-    models.save(student, run / "student", vocabulary=vocabulary, about=about)
+    with alone(run):
+        vocabulary, packed = _prepared(settings, style, training, run, data)
+        model = _model(settings, vocabulary)
+        fit(model, packed, settings, run)
+        counts = json.loads((run / "data.json").read_text(encoding="utf-8"))
+        about = {"role": training.value, "style": asdict(style), "made_from": {**record, "data": counts}}
+        student = models.merged(model) if settings.lora else model
+        models.save(student, run / "student", vocabulary=vocabulary, about=about)
     return run / "student"
 
 

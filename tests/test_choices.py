@@ -6,8 +6,13 @@ Run: pytest tests/test_choices.py
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +21,7 @@ from scripted import ScriptedSolver
 from typer.testing import CliRunner, Result
 
 from socratic import cli, tasks
-from socratic.choices import names, problems
+from socratic.choices import fetch, names, problems
 from socratic.config import TrainConfig
 from socratic.dialect import Numbers, Role, Solutions, Style
 from socratic.errors import DataError, NoDataError
@@ -107,6 +112,92 @@ def test_a_named_folder_without_the_set_is_an_error(name: str, tmp_path: Path) -
 def test_unknown_names_are_refused(name: str, split: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="known"):
         problems(name, split, data=tmp_path)
+
+
+# The Hub, which is asked by who names it, and by nobody else.
+
+
+class Hub(ThreadingHTTPServer):
+    """The Hub on 127.0.0.1: it gives bytes for any file, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked = list[str]()
+        super().__init__(("127.0.0.1", 0), HubHandler)
+
+
+class HubHandler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+    def do_HEAD(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_response(200)
+        for name, value in {"ETag": '"e"', "X-Repo-Commit": "0" * 40, "Content-Length": "7"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        self.wfile.write(b"columns")
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A Hub in threads of this process."""
+    with Hub() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+LOAD = """
+import sys
+from socratic import tasks
+from socratic.errors import NoDataError, UsageError
+for name in sys.argv[1:]:
+    try:
+        tasks.load(name)
+    except UsageError as error:
+        print(type(error) is NoDataError, error, error.hint, sep="; ")
+"""
+
+
+def said_with(hub: Hub, folder: Path, *sets: str) -> list[str]:
+    """A line of each set that cannot be read, in a process that knows no other Hub and no data but the folder's."""
+    places = {"SOCRATIC_DATA": folder / "data", "XDG_CACHE_HOME": folder / "cache", "HF_HOME": folder / "hf"}
+    there = {name: str(place) for name, place in places.items()} | {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}"}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("HF_")} | there
+    done = subprocess.run([sys.executable, "-c", LOAD, *sets], capture_output=True, text=True, env=env, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_hub_is_not_asked_unless_it_is_named_and_the_error_says_both_ways_on(hub: Hub, tmp_path: Path) -> None:
+    for name, said in zip(names(), said_with(hub, tmp_path, *names()), strict=True):
+        assert said.startswith("True; ") and str(tmp_path / "data" / name) in said
+        assert f"{name}/ in the folder that SOCRATIC_DATA or --data names" in said and f"hub:{name}" in said
+    assert not hub.asked
+
+
+def test_what_was_fetched_once_is_at_hand_and_is_not_asked_for_again(hub: Hub, tmp_path: Path) -> None:
+    fetched, *later = said_with(hub, tmp_path, *["hub:openbookqa", "openbookqa"] * 2)
+    assert fetched.startswith("False; ") and "0000.parquet" in fetched, "these bytes are no table, or pyarrow is missing"
+    assert later == [fetched] * 3
+    files = [path.rpartition("/resolve/")[2] for path in hub.asked if "/resolve/" in path]
+    assert files == ["refs%2Fconvert%2Fparquet/main/validation/0000.parquet"] * 2, "its size, then itself"
+
+
+def test_a_folder_that_has_the_set_or_is_named_keeps_the_hub_out(hub: Hub, tmp_path: Path) -> None:
+    put(tmp_path / "data" / "quarel", "quarel-v1-dev.jsonl", QUAREL)
+    assert said_with(hub, tmp_path, "hub:quarel") == [] and not hub.asked
+    with pytest.raises(NoDataError, match="looked for"):
+        fetch("quarel", "dev", data=tmp_path)
+    with pytest.raises(DataError, match="known: commonsenseqa"):
+        tasks.load("hub:gsm8k")
 
 
 # The whole route: file, teacher, traces, mix, student, accuracy.

@@ -76,6 +76,8 @@ def test_a_line_that_cannot_be_used_costs_only_itself() -> None:
         (["evaluate", "gsm9k"], "gsm8k"),
         (["evaluate", "missing.jsonl"], "no file"),
         (["evaluate", "gsm8k", "--split", "tset"], "test"),
+        (["evaluate", "mine.jsonl", "--split", "train"], "leave --split out"),
+        (["annotate", "mine.jsonl", "--split", "train", "--teacher", "t", "--out", "o"], "leave --split out"),
         (["evaluate", "gsm8k", "--data", "."], "socratic data download gsm8k"),
         (["contrast", "gsm9k"], "gsm8k"),
         (["contrast", "svamp", "--draws", "0"], "draws"),

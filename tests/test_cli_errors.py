@@ -95,6 +95,16 @@ def test_a_problem_that_cannot_be_asked_costs_only_itself(student: Path, tmp_pat
     assert len((tmp_path / "o/mine-calculator.jsonl").read_text().splitlines()) == 2
 
 
+def test_predictions_of_a_set_are_called_by_its_name_whether_or_not_it_may_be_fetched(student: Path, tmp_path: Path) -> None:
+    (tmp_path / "quarel").mkdir()
+    record = {"id": "7", "answer_index": 0, "question": "Ice is (A) smooth (B) rough"}
+    (tmp_path / "quarel" / "quarel-v1-dev.jsonl").write_text(json.dumps(record) + "\n")
+    for name, out in (("quarel", "plain"), ("hub:quarel", "fetched")):
+        assert evaluate(tmp_path, name, "--data", ".", "--model", str(student), "--out", out).returncode == 0
+    plain, fetched = ({path.name for path in (tmp_path / out).iterdir()} for out in ("plain", "fetched"))
+    assert "quarel-calculator.json" in plain and plain == fetched
+
+
 def test_a_report_is_replaced_by_the_same_command_alone(student: Path, tmp_path: Path) -> None:
     write(tmp_path / "mine.jsonl", QUESTION, f"Again: {QUESTION}")
     asked = ("mine.jsonl", "--model", str(student))

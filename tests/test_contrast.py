@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from socratic.contrast import FEW, Contrast, Copies, contrast, copy
 from socratic.errors import DataError
 from socratic.evaluate import Reasoner, read_graded
 from socratic.resample import Refusal
-from socratic.schema import Ended, Problem, Source, Step, Trace
+from socratic.schema import Ended, Problem, RunRecord, Source, Step, Trace
 
 QUESTION = "Ann has {} cats and buys {} birds. How many pets has she?"
 
@@ -54,9 +55,9 @@ def remembers(traces: Sequence[Trace]) -> Reasoner:
     return recall
 
 
-def run(reason: Reasoner, copies: Copies, folder: Path) -> Contrast:
+def run(reason: Reasoner, copies: Copies, folder: Path, record: RunRecord | None = None) -> Contrast:
     """Contrast in the sums' name."""
-    options = {"dataset": "sums test", "model": "scripted", "calculator": True, "seed": 3}
+    options = {"dataset": "sums test", "model": "scripted", "calculator": True, "seed": 3, "record": record}
     return contrast(reason, copies, predictions=folder / "p.jsonl", **options)
 
 
@@ -98,6 +99,29 @@ def test_pairs_add_up_and_every_prediction_is_kept(copies: Copies, tmp_path: Pat
     graded = read_graded(tmp_path / "p.jsonl")
     assert [one.trace.problem for one in graded] == copies.together
     assert sum(one.correct for one in graded[:12]) == 6
+
+
+@pytest.mark.parametrize(("students", "batch", "kept"), [("a", 8, 16), ("a", 20, 20), ("b", 8, 0)])
+def test_a_stopped_contrast_goes_on_at_a_whole_batch_of_the_same_students(
+    copies: Copies, students: str, batch: int, kept: int, tmp_path: Path
+) -> None:
+    asked = list[int]()
+
+    def stops(problems: Sequence[Problem]) -> Iterator[Trace]:
+        yield from computes(problems[:23])
+        raise KeyboardInterrupt
+
+    def goes_on(problems: Sequence[Problem]) -> Iterator[Trace]:
+        asked.append(len(problems))
+        return computes(problems)
+
+    record = RunRecord("now", "", "scripted", "cpu", "float32", batch, 10, 3, {}, "sums", "a")
+    with pytest.raises(KeyboardInterrupt):
+        run(stops, copies, tmp_path, record)
+    found = run(goes_on, copies, tmp_path, replace(record, started="later", students=students))
+    assert asked == [48 - kept]
+    assert replace(found, record=None) == run(computes, copies, tmp_path / "whole")
+    assert (tmp_path / "p.jsonl").read_bytes() == (tmp_path / "whole" / "p.jsonl").read_bytes()
 
 
 def test_copies_have_ids_words_and_numbers_of_their_own(copies: Copies) -> None:

@@ -62,13 +62,21 @@ def test_confidence_that_knows_beats_one_that_does_not() -> None:
 
 
 def test_the_table_has_a_row_for_each_coverage_and_says_what_was_asked() -> None:
-    found = rated([(0.9, True), (0.8, True), (0.3, False), (0.2, False)])
+    found = rated([(0.9, True), (0.8, True), (0.3, False), (0.2, False)] * 5)
     lines = str(measure(found, 0.85)).splitlines()
     assert len(lines) == 1 + len(SHARES) + 2
     assert "2.00 times" in lines[-2]
     assert lines[-1].startswith("from a confidence of 85 %: 25.0 % answered, 100.0 % of these right")
     assert len(str(measure(found)).splitlines()) == 1 + len(SHARES) + 1
     assert measure(found, 1.0).asked.n == 0
+
+
+@CALM
+@given(votes)
+def test_no_row_of_the_table_stands_twice_and_each_size_has_one(found: list[Rated]) -> None:
+    whole = measure(found)
+    _, *rows, _ = str(whole).splitlines()
+    assert len(rows) == len({*rows}) == len({point.n for point in whole.points})
 
 
 def test_a_whole_of_wrong_answers_is_no_crash_and_none_at_all_are_refused() -> None:

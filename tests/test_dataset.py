@@ -235,3 +235,13 @@ def test_no_gradient_flows_from_one_transcript_of_a_row_into_another(
     assert not felt[:first].any()
     assert felt[first:both].all()
     assert not felt[both:].any()
+
+
+def test_tokenising_shows_how_far_it_is(
+    traces: list[Trace], vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "120"}.items():  # as to a person
+        monkeypatch.setenv(name, value)
+    assert len(list(examples(iter(traces[:7]), vocabulary, Style(), Training.UNIFIED))) == 7
+    bar = capsys.readouterr().err
+    assert "tokenising" in bar and "7/7" in bar

@@ -203,6 +203,8 @@ def test_no_traces_and_doubled_ones_are_refused(tmp_path: Path) -> None:
     (tmp_path / "no.jsonl").write_text('{"question": "How many?"}\n')
     with pytest.raises(DataError, match=r"no\.jsonl:1: not a trace"):
         load_gold(str(tmp_path / "no.jsonl"))
+    with pytest.raises(UsageError, match="no split 'train'"):
+        load_gold(str(tmp_path / "twice.jsonl"), "train")
 
 
 # What is shown

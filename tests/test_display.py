@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from socratic import display, runlog
+from socratic import display
 from socratic.arithmetic import Known, check_solution
+from socratic.display import Seen
 from socratic.downloads import Progress
 from socratic.errors import DataError, RunError
 from socratic.schema import Ended, Problem, Report, Share, Slice, Step, Trace
@@ -93,19 +94,22 @@ def test_bars_count_and_leave_stdout_alone(capsys: pytest.CaptureFixture[str]) -
     assert "gsm8k/test.jsonl " in err and "gsm8k/test.jsonl (was" not in err and "gsm8k/train.jsonl (was here)" in err
 
 
-def test_trainings_beside_each_other_have_a_bar_from_their_first_line_until_they_are_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    going, waiting, done = runs = [tmp_path / name for name in ("going", "waiting", "done")]
-    (done / "student").mkdir(parents=True)
-    going.mkdir()
-    for run in (going, done):
-        runlog.append(run, runlog.Figures(30, 120, 1.25, 1.0, 0.1, 1500))
-    monkeypatch.setattr(display, "stderr", Console(file=io.StringIO(), force_terminal=True, width=100))
-    with display.watching(runs, every=0.01):
-        for _ in range(500):
-            if "30/120 steps  loss 1.250  1,500 tokens/s" in (seen := display.stderr.file.getvalue()):
-                break
-            time.sleep(0.01)
-    assert "30/120 steps" in seen and going.name in seen
-    assert waiting.name not in seen and done.name not in seen
+def test_what_others_do_has_a_bar_from_its_first_unit_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    ending: list[Seen | None] = [Seen(9, 10, "steps")]
+    going = Seen(1030, 1200, "steps  loss 1.250")
+    looks = {"going": lambda: going, "waiting": lambda: None, "ending": lambda: ending[-1]}
+    monkeypatch.setattr(display, "stderr", Console(file=(shown := io.StringIO()), force_terminal=True, width=100))
+    with display.watching(looks, every=0.01):
+        wait_for(lambda: "1,030/1,200 steps  loss 1.250" in shown.getvalue() and "9/10 steps" in shown.getvalue())
+        ending.append(None)
+        time.sleep(0.05)
+        before = len(shown.getvalue())
+        wait_for(lambda: "going" in (last := shown.getvalue()[before:].rpartition("\r")[2]) and "ending" not in last)
+    assert "waiting" not in shown.getvalue()
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -154,8 +154,9 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
 def test_likelihood_is_the_teacher_s_where_it_told_it() -> None:
     samples = [Sample(sample(0, f"{n}", n), -float(n)) for n in range(6)]
     assert filters.select(samples, Filter(by="likelihood", keep=2)) == samples[:2]
-    with pytest.raises(UsageError, match="1 of 7"):
+    with pytest.raises(UsageError, match="1 of 7") as caught:
         filters.select([*samples, Sample(sample(0, "6", 6))], Filter(by="likelihood", keep=2))
+    assert "--model" in caught.value.hint
 
 
 @pytest.mark.parametrize("by", ["random", "open-endedness"])
@@ -229,3 +230,14 @@ def test_a_model_that_is_none_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="nowhere"):
         mean_logprobs([("How many?", "Ten.")], str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(("by", "said"), [("diversity", "clustering"), ("open-endedness", "counting bigrams")])
+def test_a_filter_that_takes_its_time_shows_how_far_it_is(
+    by: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "120"}.items():  # as to a person
+        monkeypatch.setenv(name, value)
+    CHOOSERS[by](mixed([5, 1, 4]), 2, 0)
+    bar = capsys.readouterr().err
+    assert said in bar and "3/3" in bar

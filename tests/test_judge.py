@@ -14,7 +14,7 @@ from socratic.dialect import MARKS
 from socratic.judge import Fault, Reason, Reject, Rules, judge, unusable
 from socratic.leakage import Guard
 from socratic.prompts import Answers
-from socratic.replies import Finish, Reply
+from socratic.replies import MAX_TEXT, Finish, Reply
 from socratic.schema import Badge, Ended, Problem, Source, Trace
 
 PROBLEM = Problem("p", "Tom has 3 bags of 12 apples and eats 6 of them. How many apples has he left?", "30")
@@ -199,16 +199,31 @@ def test_no_text_raises_and_nothing_gets_through_unchecked(text: str, answers: A
         assert found.answer == PROBLEM.answer and all(step.badge is not Badge.WRONG for step in found.steps)
 
 
-@pytest.mark.parametrize("part", ["1 ", "1+", "(", "{", "answer is ", "1 a a a a a ", "Q: x\n", "<<1=1>>", "- 1 x ", "3 bags "])
+PARTS = ["1 ", "1+", "(", "{", "answer is ", "1 a a a a a ", "Q: x\n", "<<1=1>>", "- 1 x ", "3 bags ", "\n", "answer\n"]
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_long_hostile_texts_are_judged_in_time_that_does_not_grow_out_of_hand(part: str) -> None:
     def seconds(characters: int) -> float:
         text = (part * characters)[:characters]
         started = time.process_time()
-        for found in (judged(text, Answers.RATIONALE), judged(pairs(("Q?", text)), Answers.PAIRS)):
-            assert isinstance(found, Reject)
+        for said in (text, f"The answer is 3.{text}x"):
+            assert isinstance(judged(said, Answers.RATIONALE), Reject)
+        assert isinstance(judged(pairs(("Q?", text)), Answers.PAIRS), Reject)
         return time.process_time() - started
 
-    assert seconds(20_000) < 5 + 100 * seconds(2_000)
+    assert seconds(MAX_TEXT - 100) < 1 + 100 * seconds(MAX_TEXT // 10)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_megabyte_is_refused_for_its_size_before_anything_reads_it(part: str) -> None:
+    text = (part * 1_000_000)[:1_000_000]
+    wrapped = [pairs(("Q?", text)), pairs((text, "1+1 = 2")), pairs(*STEPS, answer=text)]
+    started = time.process_time()
+    for answers, said in [*((answers, text) for answers in Answers), *((Answers.PAIRS, said) for said in wrapped)]:
+        assert reason(judged(said, answers)) is Reason.LENGTH
+        assert not unusable(Reply(said, Finish.STOP), answers), "the same question would bring as much again"
+    assert time.process_time() - started < 0.5
 
 
 def test_a_reject_has_a_fault() -> None:

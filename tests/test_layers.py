@@ -19,8 +19,9 @@ SRC = Path(socratic.__file__).parent
 
 # From the bottom up. A name may stand here before its file exists; a file whose name is missing fails.
 LAYERS = [
-    {"errors", "quantized", "whole", "processes"},
-    {"schema", "runlog"},
+    {"errors", "quantized", "whole"},
+    {"processes", "locks", "schema", "runlog"},
+    {"bars"},
     {"arithmetic", "config", "downloads", "provenance", "statistics"},
     {"answers", "dialect", "formulas", "curriculum", "budget"},
     {"transcript", "readback", "vocabulary", "folders", "benchmarks", "own_problems", "prompts", "replies"},

@@ -56,6 +56,21 @@ def test_files_that_changed_are_named_and_those_that_are_gone_are_not(traces: li
     assert changed_files([one, other], {}, None) == [], "of a run that kept no sums nothing can be said"
 
 
+def test_each_source_has_a_bar_that_goes_whatever_ends_it(
+    traces: list[Trace], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "120"}.items():  # as to a person
+        monkeypatch.setenv(name, value)
+    mixed(DataSource(curriculum=3), stored(traces[:5], tmp_path / "a.jsonl"))
+    bars = capsys.readouterr().err
+    for said in ("reading a.jsonl", "mixing a.jsonl", "5/5", "mixing the curriculum", "3/3"):
+        assert said in bars
+    exam = stored([replace(GOOD, problem=replace(PROBLEM, split="test"))], tmp_path / "exam.jsonl")
+    with pytest.raises(DataError) as caught:
+        mixed(exam)
+    assert caught.traceback and capsys.readouterr().err.endswith("\x1b[2K"), "the line is cleared before the error is said"
+
+
 # What can be learned
 
 

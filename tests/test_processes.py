@@ -1,4 +1,4 @@
-"""Properties of processes.py: every job once, its share of the cores, and nobody left behind.
+"""Properties of processes.py: every job once, its share of the cores, errors at once, and nobody left behind.
 
 Run: pytest tests/test_processes.py
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from socratic.errors import ConfigError
+from socratic.errors import ConfigError, RunError
 from socratic.processes import is_one_of_several, side_by_side
 
 THREADS = "OMP_NUM_THREADS"
@@ -53,6 +53,44 @@ def test_what_a_job_raises_is_raised_whole(at_once: int) -> None:
     with pytest.raises(ConfigError, match="no ") as caught:
         list(side_by_side(refuse, [1, 2], at_once))
     assert caught.value.hint == "take another"
+
+
+def beside_a_sleeper(job: tuple[str, Path]) -> int:
+    """The sleeper says where it is; what else is asked for is done once it sleeps."""
+    does, mark = job
+    if does == "sleep":
+        mark.write_text(str(os.getpid()))
+        time.sleep(120)
+    elif does == "return":
+        return 1
+    wait_for(mark)
+    if does == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise ConfigError("no")
+
+
+@pytest.mark.parametrize(("does", "error"), [("raise", ConfigError), ("die", RunError)])
+def test_an_error_is_told_at_once_what_is_done_is_kept_and_the_neighbour_is_ended(
+    does: str, error: type[Exception], tmp_path: Path
+) -> None:
+    mark, kept = tmp_path / "sleeper", list[int]()
+    started = time.monotonic()
+    with pytest.raises(error) as caught:
+        for _, result in side_by_side(beside_a_sleeper, [("return", mark), ("sleep", mark), (does, mark)], 2):
+            kept.append(result)
+    assert time.monotonic() - started < 60 and kept == [1]
+    assert not is_alive(int(mark.read_text()))
+    if isinstance(caught.value, RunError):
+        assert "--jobs 1" in caught.value.hint
+
+
+def test_who_waits_no_longer_ends_the_others(tmp_path: Path) -> None:
+    mark = tmp_path / "sleeper"
+    jobs = side_by_side(beside_a_sleeper, [("return", mark), ("sleep", mark)], 2)
+    assert next(jobs) == (("return", mark), 1)
+    pid, started = int(wait_for(mark)), time.monotonic()
+    jobs.close()  # type: ignore[attr-defined]
+    assert not is_alive(pid) and time.monotonic() - started < 60
 
 
 SLEEPERS = """

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ import yaml
 from socratic import config, runlog
 from socratic.cells import BASES, RECIPES, Order, find_cells
 from socratic.config import Cell, Recipes, TrainConfig
+from socratic.display import Look, Seen
 from socratic.errors import ConfigError, ModelError, RunError, UsageError
 from socratic.evaluate import Reasoner
+from socratic.locks import alone
 from socratic.methods import Method
 from socratic.reproduce import Makers, reproduce
 from socratic.schema import Ended, Problem, Trace, Training
@@ -46,7 +48,9 @@ class Fakes:
     scored: list[Method] = field(default_factory=list)
     golds: list[int] = field(default_factory=list)
     failure: BaseException | None = None
-    fails_at: int = -1  # the scoring that fails, after its first answer
+    fails_at: int = -1  # the scoring that fails
+    answers: int = 1  # that it gives before
+    asked: list[int] = field(default_factory=list)  # how many problems, by scoring
     untrainable: Training | None = None
 
     @property
@@ -72,9 +76,10 @@ class Fakes:
         failure = self.failure if len(self.scored) == self.fails_at else None
 
         def reason(problems: Sequence[Problem]) -> Iterator[Trace]:
-            for problem in problems:
+            self.asked.append(len(problems))
+            for number, problem in enumerate(problems, 1):
                 yield Trace(problem, answer=problem.answer, ended=Ended.DONE)
-                if failure:
+                if failure and number == self.answers:
                     raise failure
 
         return reason
@@ -128,10 +133,37 @@ def test_two_students_that_work_in_lockstep_lie_side_by_side_for_who_takes_a_pai
 
 
 def test_students_that_train_one_after_the_other_are_not_watched(order: Order) -> None:
-    def watch(runs: Sequence[Path]) -> AbstractContextManager[None]:
-        raise AssertionError(runs)
+    watched = list[str]()
+    makers = replace(Fakes().makers, trained_at_once=lambda jobs: 1)
+    reproduce(order, watch=lambda looks: nullcontext(watched.extend(looks)), makers=makers)
+    assert watched == [f"{name}, seed 0" for name in TABLE], "its scorings are"
 
-    reproduce(order, watch=watch, makers=replace(Fakes().makers, trained_at_once=lambda jobs: 1))
+
+def test_a_scoring_shows_how_far_it_is_from_its_first_answer_until_it_is_done(order: Order) -> None:
+    looks, seen = dict[str, Look](), list[tuple[Seen | None, ...]]()
+
+    @dataclass
+    class Looking(Fakes):
+        def reasoner(self, *given: Any, **options: Any) -> Reasoner:
+            reason = super().reasoner(*given, **options)
+
+            def look(problems: Sequence[Problem]) -> Iterator[Trace]:
+                for trace in reason(problems):
+                    yield replace(trace, answer="wrong") if trace.problem is problems[0] else trace
+                    seen.append(tuple(look() for look in looks.values()))
+
+            return look
+
+    reproduce(order, watch=lambda found: nullcontext(looks.update(found)), makers=Looking().makers)
+    first = [one[0] for one in seen]
+    assert first[:4] == [
+        Seen(1, 5, "0 right (0.0 %)"),
+        Seen(2, 5, "1 right (50.0 %)"),
+        Seen(3, 5, "2 right (66.7 %)"),
+        Seen(4, 5, "3 right (75.0 %)"),
+    ]
+    assert first[5:] == [None] * 10 and seen[0][1:] == (None, None)
+    assert not any(look() for look in looks.values())
 
 
 def test_training_time_is_that_of_the_logs_steps(order: Order) -> None:
@@ -160,6 +192,39 @@ def test_a_run_that_was_stopped_goes_on_with_what_is_missing(order: Order) -> No
     assert len(after.scored) == 2
     assert table.done == table.rows
     assert not [*order.out.rglob("*.partial")]
+
+
+@pytest.mark.parametrize("answers", range(1, 6))
+def test_a_scoring_that_was_stopped_goes_on_at_a_whole_batch_whatever_runs_beside_it(order: Order, answers: int) -> None:
+    order = replace(order, batch_size=2, jobs=2)
+    whole = reproduce(replace(order, out=order.out.parent / "whole"), makers=Fakes().makers)
+    one = replace(order, jobs=1)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(one, makers=Fakes(failure=KeyboardInterrupt(), fails_at=2, answers=answers).makers)
+    after = Fakes()
+    table = reproduce(one, makers=after.makers)
+    assert after.asked == [5 - answers // 2 * 2, 5]
+    assert [row.accuracy for row in table.rows] == [row.accuracy for row in whole.rows] == [1.0] * 3
+    for name in TABLE:
+        predictions = Path("cells") / f"{name}-seed0.jsonl"
+        assert (order.out / predictions).read_bytes() == (order.out.parent / "whole" / predictions).read_bytes()
+    assert not [*order.out.rglob("*.partial")]
+
+
+def test_what_was_solved_by_other_software_is_no_part_of_a_scoring(order: Order) -> None:
+    old = order.out / "cells" / "cot-seed0.jsonl.0123456789ab.partial"
+    old.parent.mkdir(parents=True)
+    old.write_text('{"correct": false}\n' * 5, encoding="utf-8")
+    assert {row.accuracy for row in reproduce(order, makers=Fakes().makers).rows} == {1.0}
+    assert not old.exists()
+
+
+def test_a_run_folder_that_another_process_writes_is_refused(order: Order) -> None:
+    order.out.mkdir()
+    idle = Fakes()
+    with alone(order.out), pytest.raises(RunError, match="another process"):
+        reproduce(order, makers=idle.makers)
+    assert not idle.trained and not [*order.out.iterdir()]
 
 
 @pytest.mark.parametrize(
@@ -329,10 +394,16 @@ def test_the_whole_route_runs_with_real_students(tmp_path: Path, student: Path, 
     learned = {"data": [{"traces": str(traces_file)}], "epochs": 0.02}
     cells = write_cells(tmp_path / "cells", {name: {**TABLE[name], "train": learned} for name in ("cot", "operators")})
     order = Order(cells, str(student), tmp_path / "run", limit=3, jobs=2, batch_size=3)
-    watched = list[Path]()
-    table = reproduce(order, watch=lambda runs: nullcontext(watched.extend(runs)))
+    watched = dict[str, Look]()
+    table = reproduce(order, watch=lambda looks: nullcontext(watched.update(looks)))
     assert [(row.name, row.n) for row in table.done] == [("cot", 3), ("operators", 3)]
-    assert watched and all(runlog.read(run) for run in watched), "trained beside each other"
+    students = sorted((order.out / "students").iterdir())
+    assert {*watched} == {*(run.name for run in students), "cot, seed 0", "operators, seed 0"}, "trained beside each other"
+    assert not any(look() for look in watched.values())
+    for run in students:
+        (run / "student").rename(run / "not done")
+        last, seen = runlog.read(run)[-1], watched[run.name]()
+        assert seen and (seen.done, seen.total) == (last.step, last.steps) and f"loss {last.loss:.3f}" in seen.told
     for row in table.done:
         [score] = row.scores
         assert score.trained > 0 and score.report.record and score.report.record.problems

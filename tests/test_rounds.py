@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from socratic import config
 from socratic.config import RoundsConfig, TrainConfig
-from socratic.errors import ConfigError, DataError, ModelError
-from socratic.orchestrator import Orchestrator
+from socratic.errors import ConfigError, DataError, ModelError, RunError
+from socratic.evaluate import read_graded
+from socratic.locks import alone
+from socratic.orchestrator import GREEDY, Orchestrator
 from socratic.rounds import Hands, Harvest, Round, is_right, run, solution, table
 from socratic.schema import Badge, Decoding, Ended, Problem, Step, Trace, read_jsonl, write_jsonl
 from tests.scripted import ScriptedDecomposer, VaryingSolver
@@ -154,7 +156,15 @@ class World:
 
     @property
     def hands(self) -> Hands:
-        return Hands(self.load, self.learn, self.tally)
+        return Hands(self.load, self.learn, self.tally, fingerprint=lambda name: name)
+
+
+class Stopped(Orchestrator):
+    """Is stopped before its fourth answer."""
+
+    def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY) -> Iterator[Trace]:
+        yield from list(super().solve_each(questions, decoding))[:3]
+        raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -209,6 +219,42 @@ def test_stopped_rounds_go_on_and_do_nothing_twice(
     assert list(run(settings(), tmp_path / "out", last.hands, data=tmp_path)) == resumed
     assert last.loaded == last.learned == []
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_measuring_that_was_stopped_goes_on_at_a_whole_batch_with_the_same_student(
+    settings: Callable[..., RoundsConfig], world: World, changed: bool, tmp_path: Path
+) -> None:
+    write_jsonl(tmp_path / "exam.jsonl", [{"id": str(i), "question": question(4), "answer": "48"} for i in range(10, 15)])
+    asked = list[int]()
+
+    class Counting(Orchestrator):
+        def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY) -> Iterator[Trace]:
+            asked.append(len(questions))
+            return super().solve_each(questions, decoding)
+
+    def hands(kind: type[Orchestrator], mark: str) -> Hands:
+        def load(name: str) -> Orchestrator:
+            scripted = world.load(name)
+            return kind(scripted.decomposer, scripted.solver, name=name, batch_size=2)
+
+        return Hands(load, world.learn, world.tally, fingerprint=lambda name: mark)
+
+    with pytest.raises(KeyboardInterrupt):
+        next(run(settings(), tmp_path / "out", hands(Stopped, "a"), data=tmp_path))
+    first = next(run(settings(), tmp_path / "out", hands(Counting, "b" if changed else "a"), data=tmp_path))
+    assert first.n == 5 and asked == [5 if changed else 3]
+    solved = read_graded(tmp_path / "out" / "round-0" / "validation.jsonl")
+    assert sorted(graded.trace.problem.id for graded in solved) == [str(i) for i in range(10, 15)]
+
+
+def test_a_folder_that_another_process_writes_is_refused(
+    settings: Callable[..., RoundsConfig], world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    with alone(tmp_path / "out"), pytest.raises(RunError, match="another process"):
+        next(run(settings(), tmp_path / "out", world.hands, data=tmp_path))
+    assert not world.loaded
 
 
 def test_a_folder_of_another_configuration_is_refused_and_left_alone(

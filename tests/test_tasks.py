@@ -75,6 +75,24 @@ def test_a_file_of_ones_own_is_read_with_its_sum_and_its_broken_lines(tmp_path: 
     assert task.first(0).problems == () and task.first(9) == task
 
 
+@pytest.mark.parametrize("split", ["train", "test", "nonsense"])
+def test_a_file_of_ones_own_has_no_split_and_who_names_one_hears_of_it(split: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"question": "a", "answer": 2}\n')
+    with pytest.raises(UsageError, match=f"no split '{split}'") as caught:
+        tasks.load(str(path), split)
+    assert "--split" in caught.value.hint
+    assert tasks.load(str(path), usual=split) == tasks.load(str(path)), "what is usual for sets is not asked of a file"
+
+
+@pytest.mark.parametrize("name", choices.names())
+def test_the_usual_split_stands_in_for_one_that_is_not_named(name: str, tmp_path: Path) -> None:
+    for split in ("dev", "train"):
+        choice_file(tmp_path, name, split)
+    for named, usual, expected in (("", "", "dev"), ("", "train", "train"), ("dev", "train", "dev")):
+        assert tasks.load(name, named, usual=usual, data=tmp_path).name == f"{name} {expected}"
+
+
 def test_problems_without_an_answer_are_named_and_the_others_stay_gradable(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text('{"question": "a", "answer": 2}\n{"question": "b"}\n{broken\n{"question": "c", "answer": "0"}\n')

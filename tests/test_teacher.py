@@ -8,10 +8,14 @@ import json
 import logging
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from teacher_client import PROBLEM, Forms, ask, script
 from teacher_server import Answer, complaint, completion, pairs, question, right, serving
 
@@ -19,7 +23,7 @@ from socratic.errors import CallError, DataError, RunError, SocraticError, Teach
 from socratic.replay import Replay
 from socratic.replies import Finish, Reply, Rung
 from socratic.schema import Problem
-from socratic.teacher import OpenAITeacher, Sampling, Server, is_local, watching
+from socratic.teacher import MAX_PAUSE, OpenAITeacher, Sampling, Server, is_local, pause, watching
 
 KEY = "sk-fake-0123456789"
 
@@ -110,9 +114,20 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(forms: Forms) -> No
     assert type(error) is CallError
 
 
-def test_all_calls_wait_when_one_is_told_to(forms: Forms) -> None:
-    fault = complaint(429, "slow down", headers={"retry-after": "0.5"})
-    with serving(script(fault, right)) as server:
+def in_seconds(seconds: float) -> str:
+    return str(seconds)
+
+
+def by_a_date(seconds: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=1 + seconds), usegmt=True)  # which is cut to whole seconds
+
+
+@pytest.mark.parametrize("told", [in_seconds, by_a_date])
+def test_all_calls_wait_when_one_is_told_to(told: Callable[[float], str], forms: Forms) -> None:
+    def slow_down(body: dict[str, Any]) -> Answer:
+        return complaint(429, "slow down", headers={"retry-after": told(0.5)})
+
+    with serving(script(slow_down, right)) as server:
         teacher = OpenAITeacher(Server(server.url), Sampling("scripted"), forms)
 
         async def run() -> None:
@@ -125,6 +140,22 @@ def test_all_calls_wait_when_one_is_told_to(forms: Forms) -> None:
 
         asyncio.run(run())
     assert server.times[1] - server.times[0] >= 0.45, "the other call was not told, and waited too"
+
+
+NOW = datetime(2024, 2, 29, 23, 59, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"])
+@given(seconds=st.integers(-1_000_000, 1_000_000))
+def test_each_form_of_a_date_asks_for_as_long_as_its_seconds(form: str, seconds: int) -> None:
+    date = (NOW + timedelta(seconds=seconds)).strftime(form)
+    assert pause(date, NOW) == pause(str(seconds), NOW) == (seconds if 0 < seconds <= MAX_PAUSE else 0)
+
+
+@settings(deadline=None)
+@given(st.text() | st.from_regex(r"(\w{3}, )?\d+ (Jan|Feb) -?\d+ \d+:\d+:\d+ (GMT|[+-]\d+)"))
+def test_no_header_raises_or_stops_the_run_for_long(header: str) -> None:
+    assert 0 <= pause(header) <= MAX_PAUSE
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

@@ -51,7 +51,7 @@ verbs = typer.Typer()
 @verbs.command(epilog="Example: socratic evaluate svamp --limit 100")
 def evaluate(
     problems: Annotated[
-        str, typer.Argument(help="svamp, gsm8k, …; curriculum (held-out families); or a JSONL with question and answer.")
+        str, typer.Argument(help="svamp, …; hub:quarel (fetched, if need be); curriculum (held-out families); or your JSONL.")
     ],
     split: Split = "",
     model: Model = "default",
@@ -105,7 +105,9 @@ def _ways(samples: int) -> dict[str, bool]:
 
 
 def _stem(name: str) -> str:
-    return Path(name).name.removesuffix(".gz").removesuffix(".jsonl")
+    from socratic.choices import HUB
+
+    return Path(name.removeprefix(HUB)).name.removesuffix(".gz").removesuffix(".jsonl")
 
 
 def _require_same(places: Iterable[Path], orchestrator: Orchestrator, task: Task, seed: int) -> None:

@@ -162,7 +162,7 @@ def annotate(
     poll: Annotated[float, typer.Option(min=0.01, help="With --batch: seconds between looks.")] = 60.0,
     replay: Annotated[Path | None, typer.Option(help="Stored answers in place of a server; --prompt tells their form.")] = None,
     api_key_env: Annotated[str, typer.Option(help="The environment variable that holds the key.")] = "OPENAI_API_KEY",
-    split: Annotated[str, typer.Option(help="Of a benchmark.")] = "train",
+    split: Annotated[str, typer.Option(help="Of a benchmark.", show_default="train")] = "",
     limit: Limit = ALL,
     test_set: Annotated[list[Path] | None, typer.Option(help="A JSONL of problems to guard; repeatable.")] = None,
     data: Data = None,
@@ -178,7 +178,7 @@ def annotate(
     from socratic.ledger import index
     from socratic.replay import Replay
 
-    task = tasks.load(problems, split, data=data)
+    task = tasks.load(problems, split, usual="train", data=data)
     say_broken(task)
     guard = leakage.load_guard(data, test_set or [], validation=True)
     say_unchecked(guard.missing)

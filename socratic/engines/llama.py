@@ -1,6 +1,6 @@
 """A Llama in numpy (Touvron et al. 2023; SmolLM2 is one): norms before the layers, rotary positions, grouped keys, SwiGLU.
 
-In: config.json's values and the weights by torch's names. Out: a `Network`. Knows nothing of folders or sampling.
+In: config.json's values and the stored weights. Out: a `Network`. Knows nothing of folders or sampling.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from socratic.engines.networks import Cache, Flags, Floats, Ids, Linear, attention
+from socratic.engines.networks import Cache, Flags, Floats, Ids, Linear, Stored, attention, side_by_side
+from socratic.quantized import restored
 
-Weights = Mapping[str, Floats]
 EXPECTED = {"hidden_act": "silu", "attention_bias": False, "mlp_bias": False, "tie_word_embeddings": True}
 
 
@@ -32,15 +32,15 @@ class _Layer:
 class LlamaNetwork:
     """Reads from left to right."""
 
-    def __init__(self, config: Mapping[str, Any], weights: Weights) -> None:
+    def __init__(self, config: Mapping[str, Any], weights: Stored) -> None:
         odd = [key for key, value in EXPECTED.items() if config[key] != value]
         rope = config["rope_parameters"]
         if odd or rope["rope_type"] != "default":
             raise ValueError(f"{', '.join(odd) or 'rope_type'} is not as in SmolLM2, which is what this engine runs")
         weights = {name.removeprefix("model."): array for name, array in weights.items()}
         self.context, self.epsilon = int(config["max_position_embeddings"]), np.float32(config["rms_norm_eps"])
-        self.words, self.norm = weights["embed_tokens.weight"], weights["norm.weight"]
-        self.layers = [_layer(weights, f"layers.{i}") for i in range(int(config["num_hidden_layers"]))]
+        self.words, self.norm = (restored(weights, f"{name}.weight") for name in ("embed_tokens", "norm"))
+        self.layers = side_by_side(lambda i: _layer(weights, f"layers.{i}"), int(config["num_hidden_layers"]))
         self.heads, size = int(config["num_attention_heads"]), int(config["head_dim"])
         self.cached = (len(self.layers), int(config["num_key_value_heads"]), size)
         self.frequencies = np.float32(rope["rope_theta"]) ** (-np.arange(0, size, 2, dtype=np.float32) / np.float32(size))
@@ -84,15 +84,15 @@ def _turned(x: Floats, turn: tuple[Floats, Floats]) -> Floats:
     return np.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
 
 
-def _layer(weights: Weights, at: str) -> _Layer:
-    def beside(*names: str) -> Linear:
-        return Linear(np.concatenate([weights[f"{at}.{name}.weight"] for name in names]))
+def _layer(weights: Stored, at: str) -> _Layer:
+    def beside(*names: str) -> Floats:
+        return restored(weights, *(f"{at}.{name}.weight" for name in names))
 
     return _Layer(
-        weights[f"{at}.input_layernorm.weight"],
-        beside("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-        beside("self_attn.o_proj"),
-        weights[f"{at}.post_attention_layernorm.weight"],
-        beside("mlp.gate_proj", "mlp.up_proj"),
-        beside("mlp.down_proj"),
+        beside("input_layernorm"),
+        Linear(beside("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")),
+        Linear(beside("self_attn.o_proj")),
+        beside("post_attention_layernorm"),
+        Linear(beside("mlp.gate_proj", "mlp.up_proj")),
+        Linear(beside("mlp.down_proj")),
     )

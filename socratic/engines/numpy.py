@@ -21,17 +21,16 @@ from safetensors.numpy import load_file
 
 from socratic.engines import Prompt
 from socratic.engines.llama import LlamaNetwork
-from socratic.engines.networks import UNSEEN, Cache, Flags, Floats, Ids, Network
+from socratic.engines.networks import UNSEEN, Cache, Flags, Floats, Ids, Network, Stored
 from socratic.engines.prefix import PrefixNetwork
 from socratic.errors import ModelError
 from socratic.folders import weights_file
-from socratic.quantized import dequantize
 from socratic.schema import Decoding
 from socratic.vocabulary import Vocabulary
 
 ALIKE = 8  # prompts that are read together
 
-NETWORKS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Floats]], Network]] = {  # by config.json's model_type
+NETWORKS: dict[str, Callable[[Mapping[str, Any], Stored], Network]] = {  # by config.json's model_type
     "prefix_lm": PrefixNetwork,
     "llama": LlamaNetwork,
 }
@@ -77,7 +76,7 @@ class NumpyEngine:
     def __init__(self, folder: Path) -> None:
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            self.network = NETWORKS[config["model_type"]](config, dequantize(load_file(weights_file(folder))))
+            self.network = NETWORKS[config["model_type"]](config, load_file(weights_file(folder)))
             self.vocabulary = Vocabulary.load(folder)
             if self.vocabulary.size != len(self.network.words):
                 raise ValueError("weights and tokenizer.json do not belong together")

@@ -1,6 +1,6 @@
 """A `PrefixLM` in numpy: reads the problem in both directions and goes on from it (see prefix_lm).
 
-In: config.json's values and the weights by torch's names. Out: a `Network`. Knows nothing of folders or sampling.
+In: config.json's values and the stored weights. Out: a `Network`. Knows nothing of folders or sampling.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from socratic.engines.networks import Cache, Flags, Floats, Ids, Linear, attention
+from socratic.engines.networks import Cache, Flags, Floats, Ids, Linear, Stored, attention, side_by_side
+from socratic.quantized import restored
 
-Weights = Mapping[str, Floats]
+EMBEDDINGS = ("word", "position", "token_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,16 @@ class _Layer:
 class PrefixNetwork:
     """BERT's layers, norms after them; `ask_id` ends the problem."""
 
-    def __init__(self, config: Mapping[str, Any], weights: Weights) -> None:
+    def __init__(self, config: Mapping[str, Any], weights: Stored) -> None:
         if config["hidden_act"] != "gelu_pytorch_tanh":
             raise ValueError(f"the activation is {config['hidden_act']}, gelu_pytorch_tanh was expected")
         weights = {name.removeprefix("bert."): array for name, array in weights.items()}
         epsilon = np.float32(config["layer_norm_eps"])
         self.context, self.ask_id = int(config["max_position_embeddings"]), int(config["ask_id"])
-        self.words = weights["embeddings.word_embeddings.weight"]
-        self.places = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+        self.words, places, types = (restored(weights, f"embeddings.{name}_embeddings.weight") for name in EMBEDDINGS)
+        self.places = places + types[0]
         self.norm = _norm(weights, "embeddings.LayerNorm", epsilon)
-        self.layers = [_layer(weights, f"encoder.layer.{i}", epsilon) for i in range(int(config["num_hidden_layers"]))]
+        self.layers = side_by_side(lambda i: _layer(weights, f"encoder.layer.{i}", epsilon), int(config["num_hidden_layers"]))
         heads = int(config["num_attention_heads"])
         self.cached = (len(self.layers), heads, self.words.shape[1] // heads)
 
@@ -84,16 +85,16 @@ class PrefixNetwork:
         return shared if self.ask_id in ids[:shared] else 0
 
 
-def _norm(weights: Weights, name: str, epsilon: np.float32) -> _Norm:
-    return _Norm(weights[f"{name}.weight"], weights[f"{name}.bias"], epsilon)
+def _norm(weights: Stored, name: str, epsilon: np.float32) -> _Norm:
+    return _Norm(restored(weights, f"{name}.weight"), restored(weights, f"{name}.bias"), epsilon)
 
 
-def _linear(weights: Weights, *names: str) -> Linear:
+def _linear(weights: Stored, *names: str) -> Linear:
     """One or several linear maps beside each other."""
-    return Linear(*(np.concatenate([weights[f"{name}.{kind}"] for name in names]) for kind in ("weight", "bias")))
+    return Linear(*(restored(weights, *(f"{name}.{kind}" for name in names)) for kind in ("weight", "bias")))
 
 
-def _layer(weights: Weights, at: str, epsilon: np.float32) -> _Layer:
+def _layer(weights: Stored, at: str, epsilon: np.float32) -> _Layer:
     return _Layer(
         _linear(weights, *(f"{at}.attention.self.{name}" for name in ("query", "key", "value"))),
         _linear(weights, f"{at}.attention.output.dense"),
