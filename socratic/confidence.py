@@ -100,7 +100,11 @@ def is_verified(trace: Trace) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Uses:
-    """How many numbers a problem gives, and the shares of these and of the trace's own results that are computed with."""
+    """How many numbers a problem gives, and the shares of these and of the trace's own results that are computed with.
+
+    Who finds no numbers in a problem cannot have used it, so that of none none is used; one who has no results before the last
+    has left none unused.
+    """
 
     given: int
     numbers: float
@@ -110,16 +114,16 @@ class _Uses:
     def of(cls, trace: Trace) -> _Uses:
         checks = [check for step in trace.steps for check in step.checks if check.computed]
         given = len(Known.of(trace.problem.question).numbers)
-        return cls(given, _share(_used(checks, Origin.PROBLEM), given), _share(_used(checks, Origin.STEP), len(checks) - 1))
+        earlier = len(checks) - 1
+        return cls(
+            given,
+            min(1.0, _used(checks, Origin.PROBLEM) / given) if given else 0.0,
+            min(1.0, _used(checks, Origin.STEP) / earlier) if earlier > 0 else 1.0,
+        )
 
 
 def _used(checks: Sequence[Check], origin: Origin) -> int:
     return len({operand.index for check in checks for operand in check.operands if operand.origin is origin})
-
-
-def _share(used: int, there: int) -> float:
-    """Of nothing, everything is used."""
-    return min(1.0, used / there) if there > 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)

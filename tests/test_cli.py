@@ -66,6 +66,7 @@ def test_a_line_that_cannot_be_used_costs_only_itself() -> None:
     [
         (["solve", ""], "empty"),
         (["solve", "x" * 100_000], "100,000 characters"),
+        (["solve", *QUESTION.split()], f'put it in quotes: "{QUESTION}"'),
         (["solve", QUESTION, "--model", "no/such/folder"], "no model folder"),
         (["solve", QUESTION, "--max-steps", "0"], "max-steps"),
         (["solve", QUESTION, "--modle", "x"], "modle"),
@@ -109,6 +110,11 @@ def test_each_problem_of_stdin_stands_before_its_trace() -> None:
     told = run("solve", stdin="\n\n".join(asked) + "\n").stdout.split("\n\n")
     assert [part.splitlines()[0] for part in told] == asked
     assert all("Answer: " in part for part in told)
+
+
+def test_an_answer_to_a_question_without_numbers_is_called_a_guess() -> None:
+    assert "so this is a guess" in run("solve", "Is the moon bigger than the sun?").stderr
+    assert "guess" not in run("solve", QUESTION).stderr
 
 
 def test_empty_stdin_is_a_mistake() -> None:

@@ -26,16 +26,16 @@ FARM = "A farm has 3 barns with 12 cows each. It sells 6 cows. How many cows are
 BARNS, LEFT = "How many cows are there?", "How many are left?"
 
 
-def features(*samples: tuple[str | Ended, str], calibration: Calibration | None = None) -> Features:
+def features(*samples: tuple[str | Ended, str], calibration: Calibration | None = None, problem: str = FARM) -> Features:
     """Of a vote on the farm; each sample has two solutions, the first sample is greedy."""
-    return vote(samples, calibration).features
+    return vote(samples, calibration, problem).features
 
 
-def vote(samples: Sequence[tuple[str | Ended, str]], calibration: Calibration | None = None) -> Any:
+def vote(samples: Sequence[tuple[str | Ended, str]], calibration: Calibration | None = None, problem: str = FARM) -> Any:
     barns, left = zip(*samples, strict=True)
-    students = ScriptedDecomposer({FARM: [BARNS, LEFT]}), VaryingSolver({BARNS: barns, LEFT: left})
+    students = ScriptedDecomposer({problem: [BARNS, LEFT]}), VaryingSolver({BARNS: barns, LEFT: left})
     calibrations = Calibrations((calibration,) if calibration else ())
-    return Orchestrator(*students, calibrations=calibrations).vote(FARM, samples=len(samples))
+    return Orchestrator(*students, calibrations=calibrations).vote(problem, samples=len(samples))
 
 
 GOOD = ("<<3*12=36>>36", "<<36-6=30>>30")
@@ -73,6 +73,11 @@ def test_shares_count_all_samples_and_camps_those_that_vote() -> None:
 def test_odd_answers_and_unused_numbers_are_seen(sample: tuple[str, str], expected: dict[str, float]) -> None:
     found = features(sample, sample)
     assert {name: getattr(found, name) for name in expected} == expected
+
+
+def test_who_finds_no_numbers_in_a_problem_has_not_used_them() -> None:
+    found = features(("<<60-1=59>>59", "<<59-12=47>>47"), problem="Are there more cows than barns?")
+    assert (found.numbers, found.numbers_used, found.all_used) == (0.0, 0.0, 0.0)
 
 
 def test_features_read_back_and_others_are_refused() -> None:

@@ -32,7 +32,9 @@ verbs = typer.Typer()
 
 @verbs.command(epilog='Example: socratic solve "Tom has 3 bags of 12 apples. How many apples does he have?"')
 def solve(
-    question: Annotated[str | None, typer.Argument(help="A word problem; without it, one a line from stdin.")] = None,
+    question: Annotated[
+        list[str] | None, typer.Argument(help="A word problem, in quotes; without it, one a line from stdin.")
+    ] = None,
     model: Model = "default",
     samples: Samples = 1,
     min_confidence: Least = 0.0,
@@ -45,13 +47,15 @@ def solve(
     """Solve a word problem step by step. The arithmetic of each is checked. Exit code 3: not as sure as --min-confidence asks."""
     from socratic.orchestrator import Orchestrator
 
+    if question and len(question) > 1:
+        raise UsageError(f"expected one question, found {len(question)} words", hint=f'put it in quotes: "{" ".join(question)}"')
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps)
     require_confidence(orchestrator, samples, {"--min-confidence": min_confidence})
     say_calibration(orchestrator, samples)
     options = Voting(samples, min_confidence, Decoding(seed=seed, calculator=not no_calculator), as_json)
-    if question is None:
+    if not question:
         _solve_stdin(orchestrator, options)
-    elif not _solve_one(orchestrator, question, options):
+    elif not _solve_one(orchestrator, question[0], options):
         raise typer.Exit(UNSURE)
 
 
@@ -112,6 +116,8 @@ def _solve_one(orchestrator: Orchestrator, question: str, options: Voting) -> bo
 
 
 def _beside(vote: Vote) -> str:
+    if not vote.features.numbers:
+        return "; the question has no numbers, so this is a guess"
     if vote.samples > 1:
         return f"; {vote.agreeing} of {vote.samples} traces agree"
     return "; a vote is right more often: --samples 9" if vote.confidence.probability < DOUBTFUL else ""
