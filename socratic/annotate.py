@@ -1,8 +1,8 @@
 """Problems → what a teacher says to them → traces to train on, and rejects with their reasons.
 
-In: the `Work` to do, a teacher, a folder. Out, in the folder: `ledger.jsonl` (all that was paid), `traces.jsonl`,
+In: the `Work` to do, a way to ask, a folder. Out, in the folder: `ledger.jsonl` (all that was paid), `traces.jsonl`,
 `rejects.jsonl`, `run.json`; and a `Summary` that adds up to what was asked. Traces and rejects are written anew from the ledger
-at the end of each run, in the order of the problems. Knows nothing of terminals, of benchmarks' files, or of HTTP.
+at the end of each run, in the order of the problems. Knows nothing of terminals, of benchmarks' files, or of servers.
 """
 
 from __future__ import annotations
@@ -11,209 +11,23 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any
 
 from socratic import budget, provenance
+from socratic.asking import Ask, State
 from socratic.budget import Budget, Tokens
-from socratic.errors import CallError, RunError, SocraticError, UsageError
+from socratic.errors import UsageError
 from socratic.filters import Sample
-from socratic.judge import Fault, Reason, Reject, judge, unusable
-from socratic.ledger import Entry, Ledger, Loss
-from socratic.orders import Job, Order, Terms, Work, refuse_test
-from socratic.replies import Finish, Reply
+from socratic.judge import Fault, Reason, Reject, judge
+from socratic.ledger import Ledger
+from socratic.orders import Terms, Work
 from socratic.schema import Source, Trace
-from socratic.teacher import Teacher, watching
 from socratic.whole import whole, write_json
 
 LEDGER, RECORD = "ledger.jsonl", "run.json"
-PATIENCE: Final = 10  # calls in a row that bring no reply, at least, before a run gives up
-FRUITLESS: Final = 20  # replies that cannot be used, and no other, before a run asks whether it should go on
-
-
-@dataclass(slots=True)
-class State:
-    """How far a run is: what progress bars show, and what the summary tells of the way."""
-
-    total: int  # calls to make
-    spent: Tokens  # in all runs of the folder, as `usd`
-    usd: float | None
-    before: float = 0.0  # dollars of earlier runs
-    done: int = 0  # calls that brought a reply
-    reasked: int = 0
-    uncounted: int = 0  # replies whose tokens the server did not count
-    unusable: int = 0  # samples whose last reply was cut off, or is not in the form that was asked for
-    lost: int = 0  # requests that were sent and brought nothing; `now` and `spent` have them at their most
-    now: Tokens = field(default_factory=Tokens)  # used by this run
-    failed: dict[str, str] = field(default_factory=dict)  # complaints by key
-    troubles: Counter[str] = field(default_factory=Counter)  # the teacher's
-    in_a_row: int = 0  # calls without a reply, since the last one with one
-    stop: SocraticError | None = None  # why no further call is made
-    started: float = field(default_factory=time.monotonic)
-
-    @classmethod
-    def of(cls, work: Work, ledger: Ledger, purse: Budget) -> State:
-        """Before the first call."""
-        return cls(sum(1 for _ in work.open(ledger.index)), purse.spent, purse.usd, purse.usd or 0.0)
-
-    @property
-    def projected(self) -> float | None:
-        """Dollars when all calls are made, if the rest costs what this run's calls cost."""
-        return None if self.usd is None or not self.done else self.before + (self.usd - self.before) / self.done * self.total
-
-    def __str__(self) -> str:
-        """For a bar."""
-        rate = self.done / max(time.monotonic() - self.started, 1e-9)
-        usd = f", ${self.usd:,.4f} of about ${self.projected:,.4f}" if self.projected is not None else ""
-        failed = f", {len(self.failed):,} without a reply" if self.failed else ""
-        unusable = f", {self.unusable:,} unusable" if self.unusable else ""
-        return f"{rate:,.1f} a second, {self.now.total:,} tokens{usd}{failed}{unusable}"
-
-
-Progress = Callable[[State], None]
-Ask = Callable[[Work, Ledger, Budget], Coroutine[Any, Any, State]]
-
-
-def calls(teacher: Teacher, *, concurrency: int, progress: Progress = lambda state: None) -> Ask:
-    """A way to ask: single calls, so many at a time, each reply noted in the ledger before the next call is made."""
-
-    async def ask(work: Work, ledger: Ledger, purse: Budget) -> State:
-        state = State.of(work, ledger, purse)
-        jobs = work.open(ledger.index)  # shared by the callers: each job is taken once
-        caller = _Caller(work, teacher, ledger, purse, state, max(PATIENCE, concurrency), progress)
-        try:
-            await asyncio.gather(*(caller.work_off(jobs) for _ in range(concurrency)))
-        finally:
-            await teacher.close()
-        state.troubles = teacher.troubles
-        if state.failed and not state.done and state.stop is None:  # fewer than PATIENCE, yet all
-            why = next(reversed(state.failed.values()))
-            state.stop = RunError(
-                f"no call brought a reply, the last: {why}", hint="look at the server; the same command goes on"
-            )
-        return state
-
-    return ask
-
-
-@dataclass(frozen=True, slots=True)
-class _Caller:
-    """Makes one call after the other. When it stops, nothing that was paid is lost."""
-
-    work: Work
-    teacher: Teacher
-    ledger: Ledger
-    purse: Budget
-    state: State
-    patience: int  # calls in a row without a reply, after which no other is made
-    progress: Progress
-
-    async def work_off(self, jobs: Iterator[Job]) -> None:
-        for job in jobs:
-            most = self.work.most(job.problem)
-            if self.state.stop is not None:
-                return
-            if not await self.purse.hold(most):
-                self.state.stop = self.state.stop or BudgetUsed()
-                return
-            if self.state.stop is not None:  # while this call waited for its share
-                await self.purse.settle(most, Tokens())
-                return
-            entry = await self._answered(job)
-            if entry:
-                self.ledger.add(entry)
-            await self.purse.settle(most, entry.used if entry else Tokens())
-            note(self.state, self.work.order, entry, self.purse)
-            self._lose_heart()
-            self.progress(self.state)
-
-    def _lose_heart(self) -> None:
-        """Stop where nothing of what was paid so far can be used. Stored answers cost nothing."""
-        state = self.state
-        if self.work.order.stored or state.stop is not None or not FRUITLESS <= state.done == state.unusable:
-            return
-        hint = (
-            "see rejects.jsonl; raise --reply-tokens where it cuts replies off, or take another prompt; the same command goes on"
-        )
-        state.stop = RunError(f"none of the first {state.done} replies can be used: cut off, or not in the form", hint=hint)
-
-    def _lose(self, job: Job) -> None:
-        """A request was lost, and may be billed. Raises CallError where another would pass the limit, RunError of the ledger."""
-        order = self.work.order
-        most = order.most(job.problem)
-        self.purse.lose(most)
-        self.state.lost += 1
-        self.state.now += most
-        self.ledger.lose(Loss(job.key, order.sampling.model, most))
-        if not self.purse.fits(Tokens()):
-            raise CallError("the request was lost, and the budget has no room for another try")
-
-    async def _answered(self, job: Job) -> Entry | None:
-        """The entry of a job; None where no reply came, which the state then tells."""
-        state = self.state
-        try:
-            with watching(lambda: self._lose(job)):
-                entry = entry_of(self.work.order, job, await self._replies(job))
-        except CallError as error:
-            state.failed[job.key] = str(error)
-            state.in_a_row += error.retryable
-            if state.in_a_row >= self.patience:
-                hint = "look at the server, and run the same command again: it goes on"
-                state.stop = RunError(f"{state.in_a_row} calls in a row brought no reply, the last: {error}", hint=hint)
-        except SocraticError as error:  # no call will be answered
-            state.stop = error
-        else:
-            state.in_a_row = 0
-            return entry
-        return None
-
-    async def _replies(self, job: Job) -> tuple[Reply, ...]:
-        """The reply, and before it those that could not be read. Raises SocraticError where there is none."""
-        replies = list[Reply]()
-        for attempt in range(1 + self.work.order.reasks):
-            try:
-                replies.append(await self.teacher.ask(job.problem, sample=job.sample, attempt=attempt))
-            except SocraticError:
-                if not replies:
-                    raise
-                break  # what was paid before is kept
-            if not unusable(replies[-1], self.work.order.answers):
-                break
-        return tuple(replies)
-
-
-class BudgetUsed(RunError):
-    """A limit was reached. The run goes on when it is raised."""
-
-    def __init__(self) -> None:
-        super().__init__("the budget is used up", hint="raise the limit and run the same command again: it goes on")
-
-
-def note(state: State, order: Order, entry: Entry | None, purse: Budget) -> None:
-    """Count a call that is over."""
-    state.spent, state.usd = purse.spent, purse.usd
-    if entry:
-        state.done += 1
-        state.reasked += len(entry.replies) - 1
-        state.uncounted += not entry.counted
-        state.unusable += entry.replies[-1].finish is not Finish.STOP or unusable(entry.replies[-1], order.answers)
-        state.now += entry.used
-
-
-def entry_of(order: Order, job: Job, replies: tuple[Reply, ...], *, batch: bool = False) -> Entry:
-    """A job's line of the ledger. Where the server did not count tokens, they are taken to be as many as they can be."""
-    most, used = order.most(job.problem), Tokens()
-    for reply in replies:
-        at_most = Tokens(most.input, min(most.output, budget.most_tokens([reply.text])))
-        used += Tokens(reply.usage.input, reply.usage.output) if reply.usage else at_most
-    counted = order.stored or all(reply.usage for reply in replies)
-    return Entry(job.key, job.problem.id, job.sample, order.prompt_sha256, order.sampling, replies, used, counted, batch)
-
-
-# What comes of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +91,12 @@ def _counts(found: Counter[Any]) -> str:
 def write(work: Work, ledger: Ledger, state: State, folder: Path, *, seconds: float) -> Summary:
     """Judge what the ledger has of this order, and write traces and rejects anew."""
     accepted, unchecked, rejected = 0, 0, Counter[Reason]()
-    with _anew(folder / "traces.jsonl") as traces, _anew(folder / "rejects.jsonl") as rejects:
+    with (
+        whole(folder / "traces.jsonl") as accepted_place,
+        whole(folder / "rejects.jsonl") as rejected_place,
+        accepted_place.open("w", encoding="utf-8") as traces,
+        rejected_place.open("w", encoding="utf-8") as rejects,
+    ):
         for found in _judged(work, ledger, state):
             line = json.dumps(found.to_dict(), ensure_ascii=False) + "\n"
             if isinstance(found, Sample):
@@ -324,13 +143,6 @@ def _judged(work: Work, ledger: Ledger, state: State) -> Iterator[Sample | Rejec
                 yield Reject(problem.id, job.sample, Fault(Reason.HTTP, state.failed[job.key]))
 
 
-@contextmanager
-def _anew(path: Path) -> Iterator[IO[str]]:
-    """A text file that appears whole, or stays what it was."""
-    with whole(path) as partial, partial.open("w", encoding="utf-8") as out:
-        yield out
-
-
 # A run into a folder
 
 
@@ -342,7 +154,6 @@ def run(work: Work, folder: Path, problems: str, terms: Terms, ask: Ask) -> tupl
     """
     started, model = time.monotonic(), work.order.sampling.model
     terms.limits.check([model], terms.prices)
-    refuse_test(work.problems)
     claim(folder, problems, work)
     with Ledger(folder / LEDGER) as ledger:
         used = ledger.index.used
@@ -361,27 +172,32 @@ def claim(folder: Path, problems: str, work: Work) -> None:
 
     Problems may join at the end, as where a limit is raised. Files of one name may be different ones: the first problem tells.
     """
-    first = provenance.sha256([work.problems[0].question])
+    ours = _mark(problems, work)
     if not folder.exists() or (folder.is_dir() and {path.name for path in folder.iterdir()} <= {f"{RECORD}.partial"}):
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / RECORD, {"annotates": problems, "first_problem_sha256": first})
+        write_json(folder / RECORD, ours)
         return
     try:
         row = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        found, begins = row["annotates"], row["first_problem_sha256"]
+        theirs = {name: row[name] for name in ours}
     except (OSError, ValueError, KeyError, TypeError) as error:
         hint = "give --out a folder of its own"
         raise UsageError(f"{folder} is not empty and holds no run of `socratic annotate`", hint=hint) from error
-    if (found, begins) != (problems, first):
+    if theirs != ours:
+        found = theirs["annotates"]
         other = f"other problems of the name {found}" if found == problems else f"{found}, not over {problems}"
         raise UsageError(f"{folder} belongs to a run over {other}", hint="give --out another folder")
+
+
+def _mark(problems: str, work: Work) -> dict[str, str]:
+    """What a folder's record is known by."""
+    return {"annotates": problems, "first_problem_sha256": provenance.sha256([work.problems[0].question])}
 
 
 def record(folder: Path, problems: str, work: Work, summary: Summary) -> None:
     """Write down what one must know to get the same again; no key is part of it."""
     row = {
-        "annotates": problems,
-        "first_problem_sha256": provenance.sha256([work.problems[0].question]),
+        **_mark(problems, work),
         "problems_sha256": provenance.sha256((p.id, p.question, p.answer) for p in work.problems),
         "order": {
             "prompt": work.order.prompts[0].name,

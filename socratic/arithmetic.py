@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sympy import Rational
 
 from socratic.errors import ExpressionError
-from socratic.schema import Check, Operand, Origin, Verdict
+from socratic.schema import Check, Operand, Origin, Trace, Verdict
 
 MAX_CHARS = 256  # of an expression
 MAX_DIGITS = 24  # of one number before its point and behind it, and of a result's numerator and denominator
@@ -43,10 +43,6 @@ IMPLIED = {
     25: "quarter quarters",
     50: "percent half",
 }
-_IMPLIED_BY_WORD: dict[str, set[int]] = {}
-for _value, _words in IMPLIED.items():
-    for _word in _words.split():
-        _IMPLIED_BY_WORD.setdefault(_word, set()).add(_value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +222,12 @@ def number_text(value: Rational) -> str:
     return ("-" if value.p < 0 else "") + f"{digits[:-places]}.{digits[-places:]}"
 
 
-_EQUATION = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
+EQUATION = re.compile(r"<<(?P<expression>[^<>=]*)=(?P<stated>[^<>=]*)>>")  # GSM8K's calculator marks, `<<48/2=24>>`
 
 
 def equations(solution: str) -> list[tuple[str, str]]:
-    """The (expression, stated value) pairs of GSM8K's calculator marks, `<<48/2=24>>`, in order."""
-    return _EQUATION.findall(solution)
+    """The (expression, stated value) pairs of a solution's calculator marks, in order."""
+    return EQUATION.findall(solution)
 
 
 def verdict(computed: Rational, stated: str) -> Verdict:
@@ -350,12 +346,13 @@ def provenance(expression: Expression, known: Known, used: frozenset[tuple[Origi
 
 
 def _constant(value: Rational, question: str) -> Origin:
-    if value in UNIT_CONSTANTS:
-        return Origin.CONSTANT
-    words = re.findall(r"[a-z]+", question.lower())
-    wanted = {value, 1 / value} if value else {value}  # "half" gives 2 as well as 0.5
-    implied = any(wanted & _IMPLIED_BY_WORD.get(word, set()) for word in words)
-    return Origin.CONSTANT if implied else Origin.NOWHERE
+    is_known = value in UNIT_CONSTANTS or not implying(value).isdisjoint(re.findall(r"[a-z]+", question.lower()))
+    return Origin.CONSTANT if is_known else Origin.NOWHERE
+
+
+def implying(value: Rational) -> set[str]:
+    """The words that imply a constant: "half" gives 2 as well as 0.5."""
+    return {*IMPLIED.get(value, "").split(), *(IMPLIED.get(1 / value, "").split() if value else ())}
 
 
 def check(expression: str, stated: str, known: Known) -> Check:
@@ -375,6 +372,14 @@ def check_solution(solution: str, known: Known) -> tuple[tuple[Check, ...], Know
         if checks[-1].computed:
             known = known.having(result(stated, number_value(checks[-1].computed)))
     return tuple(checks), known
+
+
+def known_after(trace: Trace) -> Known:
+    """What its question and its steps so far give."""
+    known = Known.of(trace.problem.question)
+    for step in trace.steps:
+        _, known = check_solution(step.solution, known)
+    return known
 
 
 def result(stated: str, computed: Rational) -> Rational:

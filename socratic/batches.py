@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from socratic.annotate import Ask, BudgetUsed, Progress, State, entry_of, note
+from socratic.asking import Ask, BudgetUsed, Progress, State, entry_of, note
 from socratic.budget import Budget, Tokens
 from socratic.errors import RunError, SocraticError
 from socratic.ledger import Ledger

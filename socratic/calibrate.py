@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
@@ -24,8 +23,7 @@ from socratic import benchmarks, curriculum
 from socratic.confidence import Calibration, Features, read
 from socratic.errors import DataError, UsageError
 from socratic.evaluate import Rated
-from socratic.leakage import Guard, Likeness
-from socratic.mix import TEST_WORDS
+from socratic.leakage import TEST_WORDS, Guard, Likeness, name_words
 from socratic.own_problems import read_problems
 from socratic.schema import Problem
 from socratic.whole import write_json
@@ -82,7 +80,7 @@ def _read(name: str, data: Path | None) -> list[Problem]:
         return benchmarks.problems(name, SPLITS[name], data=data)
     if not name.endswith((".jsonl", ".jsonl.gz")):
         raise DataError(f"'{name}' has no split that votes may be calibrated on", hint=HINT)
-    if found := REPORTED & set(re.split(r"[^a-z]+", Path(name).name.lower())):
+    if found := REPORTED & name_words(Path(name).name):
         raise DataError(f"{name} is named like a test set ('{min(found)}')", hint=HINT)
     problems, broken = read_problems(Path(name))
     if broken:

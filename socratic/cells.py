@@ -28,10 +28,7 @@ from socratic.schema import Labels, Problem, Trace, Training
 CELLS = Path(__file__).parent.parent / "experiments"  # of a checkout; an installed package has none
 RECIPES = "recipes.yaml"  # beside the cells
 SCRATCH = ("scratch-6m", "scratch-6m-deep", "scratch-6m-wide", "scratch-12m", "scratch-18m", "scratch-30m")  # as models has them
-CARRIED = {
-    "minilm": {"capitals": "marked"},
-    "smollm2": {"numbers": "references"},
-}  # by packages; dialects that suit them
+CARRIED = {"minilm": {"capitals": "marked"}, "smollm2": {"numbers": "references"}}  # by packages; dialects that suit them
 BASES = ("default", "gpt2", "gpt2-medium", "gpt2-large", *CARRIED, *SCRATCH)
 
 

@@ -142,29 +142,30 @@ def contrast(
     *,
     dataset: str,
     model: str,
-    calculator: bool,
+    decoding: Decoding,
     predictions: Path,
-    seed: int = 0,
     record: RunRecord | None = None,
     progress: Callable[[bool], None] = lambda is_right: None,
 ) -> Contrast:
-    """Solve originals and copies alike, and compare; the seed is of the bootstrap. Needs scipy."""
+    """Solve originals and copies alike, and compare. `decoding` says how the reasoner writes; its seed is the bootstrap's too.
+
+    Needs scipy.
+    """
     mcnemar(Paired(0, 0, 0, 1))  # says that scipy is missing before everything is solved
-    asked = Decoding(seed=seed, calculator=calculator)
-    resumable = Resumable.of(record, samples=1, decoding=asked) if record else None
+    resumable = Resumable.of(record, samples=1, decoding=decoding) if record else None
     predict(reason, copies.together, predictions, resumable=resumable, progress=progress)
     right = {graded.trace.problem.id: graded.correct for graded in read_graded(predictions)}
     originals, *rows = ([right[problem.id] for problem in row] for row in (copies.originals, *copies.draws))
     return Contrast(
         dataset=dataset,
         model=model,
-        calculator=calculator,
+        calculator=decoding.calculator,
         n=len(originals),
         originals=_share(originals),
-        draws=tuple(Draw.of(originals, row, seed) for row in rows),
+        draws=tuple(Draw.of(originals, row, decoding.seed) for row in rows),
         always=_share([all(each) for each in zip(originals, *rows, strict=True)]),
         refused=copies.refused,
-        seed=seed,
+        seed=decoding.seed,
         record=record,
     )
 

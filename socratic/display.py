@@ -22,7 +22,7 @@ from socratic.errors import SocraticError
 from socratic.schema import Badge, Report, Share, Step, Trace
 
 if TYPE_CHECKING:
-    from socratic import annotate, downloads
+    from socratic import asking, downloads
 
 stdout = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -164,7 +164,7 @@ def downloading() -> Iterator[Callable[[downloads.Progress], None]]:
 
 
 @contextmanager
-def annotating() -> Iterator[Callable[[annotate.State], None]]:
+def annotating() -> Iterator[Callable[[asking.State], None]]:
     """A bar of calls with their rate, tokens, and dollars: spent, and projected to the end."""
     figures = TextColumn("{task.completed:,}/{task.total:,}  {task.fields[told]}")
     with Progress(BarColumn(), figures, TimeRemainingColumn(), console=stderr, transient=True) as bar:

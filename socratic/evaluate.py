@@ -78,6 +78,10 @@ class Resumable:
         asked = [samples, asdict(decoding), asdict(replace(record, started=""))]
         return cls(provenance.sha256(asked)[:12], record.batch_size)
 
+    def partial(self, predictions: Path) -> Path:
+        """Where predictions are written until they are whole."""
+        return predictions.with_name(f"{predictions.name}.{self.key}.partial")
+
 
 def grade(trace: Trace) -> bool:
     """Whether a trace's answer, read leniently, is the gold one, however it ended. Raises DataError without a gold answer."""
@@ -186,7 +190,7 @@ def predict(
     """
     _require_gradable(problems)
     predictions.parent.mkdir(parents=True, exist_ok=True)
-    partly = predictions.with_name(f"{predictions.name}.{resumable.key}.partial") if resumable else predictions
+    partly = resumable.partial(predictions) if resumable else predictions
     partly.touch()
     with alone(partly):
         kept = _kept(partly, resumable.batch) if resumable else []
@@ -202,6 +206,17 @@ def predict(
         partly.replace(predictions)
 
 
+def partials(predictions: Path) -> list[Path]:
+    """What resumable runs have written of these predictions that are not whole yet."""
+    return sorted(predictions.parent.glob(f"{predictions.name}.*.partial"))
+
+
+def count_right(partly: Path) -> tuple[int, int]:
+    """How many problems are solved so far, and how many of them right: by the beginnings of the whole lines, which is quick."""
+    lines = partly.read_bytes().split(b"\n")[:-1]
+    return len(lines), sum(line.startswith(b'{"correct": true') for line in lines)
+
+
 def _row(found: Trace | Vote, told: Labels) -> dict[str, Any]:
     graded = Graded(trace := found.trace if isinstance(found, Vote) else found, grade(trace), told)
     return {"correct": graded.correct, "strict": graded.strict, "labels": asdict(told), **found.to_dict()}
@@ -209,8 +224,6 @@ def _row(found: Trace | Vote, told: Labels) -> dict[str, Any]:
 
 def _kept(partly: Path, batch: int) -> list[str]:
     """The whole lines of the whole batches that a stopped run has written: problems of one batch may share their chances."""
-    if not partly.exists():
-        return []
     with partly.open(encoding="utf-8", errors="replace") as file:  # the last line may be cut off inside a character
         lines = list(file)
     whole = sum(line.endswith("\n") for line in lines)

@@ -8,7 +8,6 @@ Knows nothing of servers, money or files.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +17,12 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sympy import Rational
 
-from socratic import benchmarks, prompts, rationales
+from socratic import prompts, rationales
 from socratic.answers import Kind, kind_of, lenient, normal_number, same_answer
 from socratic.arithmetic import UNIT_CONSTANTS, Known, check_solution, equations, find_numbers
 from socratic.dialect import MARKS, MAX_RESULTS
 from socratic.errors import DataError
-from socratic.leakage import Guard, Leak, Likeness, set_name
+from socratic.leakage import Guard, Leak, is_excused, set_name
 from socratic.prompts import Answers, ChoiceAnswer, FactsAnswer, PairsAnswer, RationaleAnswer
 from socratic.replies import MAX_TEXT, Finish, Reply
 from socratic.schema import Ended, Problem, Source, Step, Trace, Verdict
@@ -102,10 +101,9 @@ def _judged(problem: Problem, said: prompts.Reply, source: Source, rules: Rules)
 
 
 def leak(text: str, problem: Problem, guard: Guard) -> Leak | None:
-    """The test problem that a text tells of. A published training problem may share words with one, as in training."""
+    """The test problem that a text on a problem tells of, where that is a reason to refuse it."""
     found = guard.leak(text, own=set_name(problem))
-    is_published = problem.dataset in benchmarks.names() and problem.split == "train"
-    return None if found and is_published and found.kind is Likeness.GRAMS else found
+    return None if found and is_excused(found, problem) else found
 
 
 # Reading
@@ -197,8 +195,7 @@ def _marked(solution: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without control and format characters, such as those that turn the direction of writing; line breaks stay."""
-    return "".join(sign for sign in text if sign in "\n\t" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs")).strip()
+    return rationales.printable(text).strip()
 
 
 # What may be wrong with a trace

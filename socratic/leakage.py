@@ -3,6 +3,7 @@
 In: test problems (the benchmarks' that are at hand, any JSONL), and question texts. Out: for each text a `Leak` or None; a
 `LeakReport` of what was compared with what. Three likenesses, the strongest first: the same text without case, spaces and
 punctuation; the same with every number masked; and half or more of the test question's 8-grams of words, numbers masked.
+A problem of a set that is called a test set needs no comparing (`is_test`), and one likeness is no harm (`is_excused`).
 Where students are made, validation problems, on which choices are made, are guarded too, by their text alone.
 Test data that is not at hand is named and not an error. Knows nothing of training, and refuses nothing itself.
 """
@@ -29,6 +30,7 @@ GRAM: Final = 8  # words
 # alarms come in (4), which share no more than "will be three times as old as he is now".
 SHARE: Final = 0.5
 EXAMPLES: Final = 10  # that a report keeps
+TEST_WORDS: Final = frozenset({"test", "dev", "all"})  # in a dataset's or split's name; SVAMP's "all" holds its test problems
 NUMBER: Final = "#"
 NUMBER_WORDS: Final = frozenset(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
@@ -56,6 +58,25 @@ class Leak:
 def set_name(problem: Problem) -> str:
     """The set that a problem belongs to: "gsm8k test"."""
     return f"{problem.dataset} {problem.split}".strip()
+
+
+def is_test(problem: Problem) -> bool:
+    """Whether the set that a problem belongs to is called a test set."""
+    return not TEST_WORDS.isdisjoint(name_words(set_name(problem)))
+
+
+def name_words(name: str) -> set[str]:
+    """The words of a set's or a file's name: "gsm8k-test.jsonl" has "gsm", "k", "test", "jsonl"."""
+    return set(re.findall(r"[a-z]+", name.lower()))
+
+
+def is_excused(leak: Leak, problem: Problem) -> bool:
+    """Whether a likeness is no reason to refuse: of a published training problem that shares no more than 8-grams.
+
+    Published training splits are what others train on: without their near-duplicates no figure could be compared with theirs
+    (MAWPS has 53, SVAMP's 700 have 252). So they lose copies alone.
+    """
+    return leak.kind is Likeness.GRAMS and problem.split == "train" and problem.dataset in benchmarks.names()
 
 
 class Guard:

@@ -26,12 +26,9 @@ from socratic.config import DataSource, TrainConfig
 from socratic.dialect import GUIDED, Guidance, Numbers, Solutions, Style
 from socratic.earlier import ask_earlier
 from socratic.errors import ConfigError, DataError, NoDataError
-from socratic.leakage import Guard, LeakReport, Likeness, load_guard, set_name
+from socratic.leakage import Guard, LeakReport, is_excused, is_test, load_guard, set_name
 from socratic.resample import Plan, align
 from socratic.schema import Badge, Ended, Problem, Step, Trace, Training, badge
-
-TEST_WORDS = frozenset({"test", "dev", "all"})  # in a dataset's or split's name; SVAMP's "all" holds its test problems
-
 
 ASKING = frozenset({Training.DECOMPOSER, Training.QUESTIONS, Training.UNIFIED, Training.BASE})  # who writes subquestions
 
@@ -198,10 +195,7 @@ def _leaks(problem: Problem, guard: Guard, report: LeakReport, *, allowed: bool)
     leak = guard.leak(problem.question, own=own)
     if leak is None:
         return False
-    # Published training splits are what others train on: without their near-duplicates no figure could be compared with
-    # theirs (MAWPS has 53, SVAMP's 700 have 252). So they lose copies alone, and the rest stands in the run's record.
-    is_published = problem.dataset in benchmarks.names() and problem.split == "train"
-    refused = not allowed and not (is_published and leak.kind is Likeness.GRAMS)
+    refused = not allowed and not is_excused(leak, problem)
     report.add(problem, leak, refused=refused)
     return refused
 
@@ -234,7 +228,7 @@ def _drawn(source: DataSource) -> Iterator[Trace]:
 
 
 def _refuse_test(problem: Problem) -> None:
-    if TEST_WORDS & set(re.split(r"[^a-z]+", f"{problem.dataset} {problem.split}".lower())):
+    if is_test(problem):
         raise DataError(
             f"'{problem.id}' is a test problem (dataset '{problem.dataset}', split '{problem.split}')",
             hint="nothing is trained on test problems; remove them from the source",

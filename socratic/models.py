@@ -12,17 +12,17 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 from huggingface_hub import snapshot_download
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -39,11 +39,10 @@ from socratic import vocabulary as vocabularies
 from socratic.config import Lora
 from socratic.dialect import ASK, END, PROBLEM
 from socratic.errors import ConfigError, ModelError
-from socratic.folders import NEEDED, SMALL_WEIGHTS, WEIGHTS, model_type, read_student, refuse_pickle, weights_file
+from socratic.folders import SMALL_WEIGHTS, WEIGHTS, model_type, refuse_pickle
 from socratic.prefix_lm import PrefixLM, PrefixLMConfig
-from socratic.quantized import dequantize, quantize
+from socratic.quantized import dequantize
 from socratic.vocabulary import Vocabulary
-from socratic.whole import whole
 
 SCRATCH = {  # name: (layers, width); heads are 64 wide
     "scratch-6m": (6, 256),
@@ -98,15 +97,23 @@ def pretrained_vocabulary(name: str, *, texts: Iterable[str] = (), size: int = 0
 
 def _whole_vocabulary(name: str, folder: Path) -> Vocabulary:
     if (folder / vocabularies.FILE).is_file():
-        return Vocabulary.load(folder)  # as it is: AutoTokenizer would build GPT-2's own rules around our tokens
+        return Vocabulary.load(folder)
     try:
-        with no_bars():
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **_gguf(folder)).backend_tokenizer
+        return Vocabulary(tokenizer_of(folder))
     except Exception as error:  # the libraries raise many kinds
         raise _broken(name, error) from error
-    if _gguf(folder):  # such files do not say that digits are parted
+
+
+def tokenizer_of(folder: Path) -> Tokenizer:
+    """A model's own tokenizer. Raises whatever the libraries raise."""
+    file, gguf = folder / vocabularies.FILE, gguf_of(folder)
+    if file.is_file():
+        return Tokenizer.from_file(str(file))  # as it is: AutoTokenizer would build GPT-2's own rules around our tokens
+    with no_bars():
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **gguf).backend_tokenizer
+    if gguf:  # such files do not say that digits are parted
         tokenizer.pre_tokenizer = vocabularies.single_digits()
-    return Vocabulary(tokenizer)
+    return tokenizer
 
 
 def pretrained(name: str, *, vocabulary: Vocabulary) -> PreTrainedModel:
@@ -120,7 +127,7 @@ def pretrained(name: str, *, vocabulary: Vocabulary) -> PreTrainedModel:
         return from_encoder(encoder, _whole_vocabulary(name, folder), vocabulary)
     if (folder / SMALL_WEIGHTS).is_file():
         return _read_small(folder, name)
-    model = _read(AutoModelForCausalLM, folder, name, **_gguf(folder))
+    model = _read(AutoModelForCausalLM, folder, name, **gguf_of(folder))
     if name in CARRIED:
         return from_decoder(model, _whole_vocabulary(name, folder), vocabulary)
     if model.get_input_embeddings().num_embeddings != vocabulary.size:
@@ -128,7 +135,7 @@ def pretrained(name: str, *, vocabulary: Vocabulary) -> PreTrainedModel:
     return model
 
 
-def _gguf(folder: Path) -> dict[str, str]:
+def gguf_of(folder: Path) -> dict[str, str]:
     """What transformers must be told to read a folder whose weights are one GGUF file."""
     found = next(folder.glob("*.gguf"), None)
     return {"gguf_file": found.name} if found else {}
@@ -162,54 +169,6 @@ def _read_small(folder: Path, name: str) -> PreTrainedModel:
     if lacking := set(report.missing_keys) - set(model._tied_weights_keys or ()):
         raise _broken(name, f"the weights lack {', '.join(sorted(lacking)[:3])}")
     return model
-
-
-def shrink(student: Path, out: Path) -> None:
-    """Copy a student's folder with its weights in eight bits, for which no CTranslate2 form is made. Raises ModelError.
-
-    Another student that lies in `out` is replaced.
-    """
-    if not (student / WEIGHTS).is_file():
-        raise ModelError(f"no {WEIGHTS} in {student}", hint="give a student's folder that `socratic train` wrote")
-    read_student(student)  # says what else is missing
-    if out.resolve() == student.resolve():
-        raise ModelError(f"{out} is the student itself", hint="give --out another folder")
-    files = {name: (student / name).read_bytes() for name in NEEDED}
-    _write(out, files, SMALL_WEIGHTS, quantize(load_file(student / WEIGHTS)))
-
-
-def average(students: Sequence[Path], out: Path) -> None:
-    """Write a student whose weights are the mean of others' (a model soup, Wortsman et al. 2022). Raises ModelError.
-
-    They must have the same vocabulary and shape, as one student and what it became in further training. The record is the
-    last one's; its `average_of` holds those of all. No CTranslate2 form is made. `out` may be one of the students, which stays as
-    it is until the mean is written whole.
-    """
-    for student in students:
-        read_student(student)  # says what is missing
-    records = [json.loads((student / "student.json").read_text(encoding="utf-8")) for student in students]
-    first, *others = weights = [dequantize(load_file(weights_file(student))) for student in students]
-    if any({k: v.shape for k, v in other.items()} != {k: v.shape for k, v in first.items()} for other in others):
-        raise ModelError("these students have weights of other names or shapes", hint="average students of one base")
-    if len({(student / vocabularies.FILE).read_bytes() for student in students}) > 1:
-        raise ModelError("these students have other vocabularies", hint="average students of one base")
-    mean = {name: np.mean([one[name] for one in weights], axis=0).astype(np.float16) for name in first}
-    about = {**records[-1], "made_from": {"average_of": [record.get("made_from") for record in records]}}
-    files = {name: (students[-1] / name).read_bytes() for name in NEEDED}
-    record = json.dumps(about, indent=1, sort_keys=True) + "\n"
-    _write(out, {**files, "student.json": record.encode()}, WEIGHTS, mean)
-
-
-def _write(out: Path, files: Mapping[str, bytes], kind: str, weights: dict[str, np.ndarray]) -> None:
-    """A student's folder, in place of one that may lie there: all is written before anything of that is replaced."""
-    with ExitStack() as written:  # at its end all are moved to their places
-        save_file(weights, written.enter_context(whole(out / kind)))
-        for name, content in files.items():
-            written.enter_context(whole(out / name)).write_bytes(content)
-    for stale in {WEIGHTS, SMALL_WEIGHTS} - {kind}:  # it might be read in place of the new ones, and so would ct2/
-        (out / stale).unlink(missing_ok=True)
-    if (out / "ct2").is_dir():
-        shutil.rmtree(out / "ct2")
 
 
 def from_encoder(encoder: Any, whole: Vocabulary, vocabulary: Vocabulary) -> PreTrainedModel:
@@ -373,7 +332,7 @@ def export_ct2(folder: Path, *, vocabulary: Vocabulary) -> None:
         tokenizer_object=vocabulary.tokenizer, bos_token=PROBLEM.name, eos_token=END.name, unk_token=END.name
     )
     with TemporaryDirectory() as scratch, no_bars():  # the converter reads the tokenizer through transformers' own files
-        for name in ("config.json", "model.safetensors"):
+        for name in ("config.json", WEIGHTS):
             shutil.copy(folder / name, scratch)
         tokenizer.save_pretrained(scratch)
         TransformersConverter(scratch).convert(str(folder / "ct2"), quantization="float16", force=True)

@@ -15,7 +15,7 @@ from typing import Final
 from socratic.answers import same_answer
 from socratic.arithmetic import Known, check_solution, equations, find_numbers
 from socratic.errors import DataError
-from socratic.orchestrator import Asks, Solves
+from socratic.orchestrator import Asks, Solves, bare
 from socratic.schema import Decoding, Ended, Problem, Step, Trace
 
 Pair = tuple[Asks, Solves]
@@ -142,13 +142,8 @@ def _unmarked(trace: Trace) -> Trace:
 
 def _told_apart(question: str, steps: Sequence[Step]) -> str:
     """The subquestion, with as many marks as it has been asked before."""
-    asked = [_bare(step.question.partition(AGAIN)[0]) for step in steps]
-    return question + AGAIN * asked.count(_bare(question))
-
-
-def _bare(text: str) -> str:
-    """What the loop compares of a subquestion."""
-    return "".join(c for c in text.lower() if c.isalnum())
+    asked = [bare(step.question.partition(AGAIN)[0]) for step in steps]
+    return question + AGAIN * asked.count(bare(question))
 
 
 def _due(trace: Trace, gold: Gold) -> Step | None:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from socratic.answers import Kind, lenient, normal_number
-from socratic.arithmetic import MAX_DIGITS, Known, check_solution, find_numbers, number_text
+from socratic.arithmetic import MAX_DIGITS, check_solution, find_numbers, known_after, number_text
 from socratic.confidence import Calibrations, load
 from socratic.errors import UsageError
 from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace
@@ -186,10 +186,11 @@ def as_problem(question: str | Problem) -> Problem:
 
 def _is_repeated(trace: Trace, question: str, solution: str) -> bool:
     """Whether a step stands there already. The same subquestion alone may: a sixth of GSM8K's solutions ask one twice."""
-    return any((_bare(step.question), step.solution) == (_bare(question), solution) for step in trace.steps)
+    return any((bare(step.question), step.solution) == (bare(question), solution) for step in trace.steps)
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """What the loop compares of a subquestion."""
     return "".join(c for c in text.lower() if c.isalnum())
 
 
@@ -203,10 +204,7 @@ def _end(trace: Trace, why: Ended) -> Trace:
 
 def _with_step(trace: Trace, question: str, solution: str) -> Trace:
     """The trace with one more step, checked; where the solution has neither an answer nor words it ends."""
-    known = Known.of(trace.problem.question)
-    for step in trace.steps:
-        _, known = check_solution(step.solution, known)
-    checks, _ = check_solution(solution, known)
+    checks, _ = check_solution(solution, known_after(trace))
     answer = checks[-1].stated if checks else _said(solution)
     step = Step(question, solution, answer, checks)
     longer = replace(trace, steps=(*trace.steps, step))

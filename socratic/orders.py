@@ -8,7 +8,6 @@ nothing and writes nothing. Knows nothing of servers.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,8 @@ from socratic import benchmarks, budget, prompts
 from socratic.budget import Budget, Limits, Price, Tokens
 from socratic.errors import DataError, UsageError
 from socratic.judge import Fault, Reason, Rules, leak
-from socratic.leakage import Guard
+from socratic.leakage import Guard, is_test, set_name
 from socratic.ledger import Index, key_of
-from socratic.mix import TEST_WORDS
 from socratic.prompts import Answers, Form, Prompt
 from socratic.schema import Problem
 from socratic.teacher import Sampling
@@ -104,7 +102,7 @@ class Work:
 
     @classmethod
     def of(cls, problems: Sequence[Problem], order: Order) -> Work:
-        """Leave out what stands twice, and what no student may learn from."""
+        """Leave out what stands twice, and validation problems. Raises DataError for test problems, and where nothing is left."""
         kept, left_out, seen = list[Problem](), Counter[str](), set[bytes]()
         for problem in problems:
             mark = sha256(problem.question.encode()).digest()
@@ -115,6 +113,7 @@ class Work:
             else:
                 kept.append(problem)
             seen.add(mark)
+        _refuse_test(kept)
         found = ((problem.id, leak(problem.question, problem, order.rules.guard)) for problem in kept)
         leaks = {name: Fault(Reason.LEAK, f"like {one.problem} ({one.kind.value}); not asked") for name, one in found if one}
         return cls(order, tuple(kept), leaks, left_out)
@@ -143,14 +142,13 @@ class Work:
         return self.order.most(problem).times(1 + self.order.reasks)
 
 
-def refuse_test(problems: Sequence[Problem]) -> None:
-    """Raise DataError for problems that nobody may train on, and where there are none."""
+def _refuse_test(problems: Sequence[Problem]) -> None:
     if not problems:
         raise DataError("there are no problems to annotate", hint="check the file and --limit")
     for problem in problems:
-        if TEST_WORDS & set(re.split(r"[^a-z]+", f"{problem.dataset} {problem.split}".lower())):
+        if is_test(problem):
             hint = "nothing is trained on test problems: take the training split"
-            raise DataError(f"'{problem.id}' is a test problem ({problem.dataset} {problem.split})", hint=hint)
+            raise DataError(f"'{problem.id}' is a test problem ({set_name(problem)})", hint=hint)
 
 
 # Before anything is paid

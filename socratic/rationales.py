@@ -98,8 +98,8 @@ def load(name: str, setting: Setting, *, files: str = "*", data: Path | None = N
     train, test = (_by_text(place.benchmark, split, data) for split in ("train", place.test))
     for path in _files(place.folder, files, data):
         tallies.append(Tally(path.name))
-        for question, texts in _records(path):
-            text = _letters(question)
+        for question, texts in records(path):
+            text = letters(question)
             if text in test or text not in train:
                 tallies[-1].samples[Fate.TEST if text in test else Fate.UNKNOWN] += len(texts)
             else:
@@ -108,14 +108,15 @@ def load(name: str, setting: Setting, *, files: str = "*", data: Path | None = N
 
 
 def _by_text(benchmark: str, split: str, data: Path | None) -> dict[str, Problem]:
-    return {_letters(problem.question): problem for problem in reversed(benchmarks.problems(benchmark, split, data=data))}
+    return {letters(problem.question): problem for problem in reversed(benchmarks.problems(benchmark, split, data=data))}
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
+    """What two writings of one question have in common."""
     return re.sub(r"[\W_]+", "", text.lower())
 
 
-# Files: a JSON array or JSONL, plain or .gz, of {"instruction", "output"}; the output is one text or a list of samples.
+# Files
 
 
 def _files(folder: str, pattern: str, data: Path | None) -> list[Path]:
@@ -128,34 +129,33 @@ def _files(folder: str, pattern: str, data: Path | None) -> list[Path]:
     return found
 
 
-def _records(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """The question and the samples of each record. Raises DataError."""
+def records(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The question and the samples of each record of a file. Raises DataError.
+
+    It is a JSON array or JSONL, `.gz` too, of objects with `question` or `instruction`, and `output` or `text`: one or a list.
+    """
     for where, row in _rows(path):
-        try:
-            question, output = row["instruction"], row["output"]
-            texts = [output] if isinstance(output, str) else list(output)
-            if not all(isinstance(text, str) for text in (question, *texts)):
-                raise TypeError("expected text")
-        except (KeyError, TypeError) as error:
-            reason = f"{where}: {type(error).__name__}: {error}"
-            raise DataError(reason, hint='expected {"instruction": question, "output": one text or several}') from error
+        question, found = row.get("question", row.get("instruction")), row.get("output", row.get("text"))
+        texts = tuple(found) if isinstance(found, list) else (found,)
+        if not isinstance(question, str) or not all(isinstance(text, str) for text in texts):
+            raise DataError(f"{where}: expected 'question' and 'output' (a text, or a list), found {', '.join(row)[:80]}")
         yield question, texts
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Any]]:
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if ".jsonl" in path.suffixes:
         for where, row in read_jsonl(path):
             if isinstance(row, BrokenLine):
-                raise DataError(f"{row.where}: {row.reason}")
+                raise DataError(f"{row.where}: {row.reason}", hint="mend or remove the line")
             yield where, row
         return
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        rows = json.loads(raw.decode("utf-8"))
+        rows = json.loads(raw.decode("utf-8-sig"))
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read: {error}", hint="get the file again") from error
-    if not isinstance(rows, list):
-        raise DataError(f"{path}: expected a list of records, found {type(rows).__name__}")
+        raise DataError(f"{path} cannot be read: {error}", hint="give a JSON list or a JSONL of stored answers") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path}: expected a list of objects")
     yield from ((f"{path}, record {number}", row) for number, row in enumerate(rows, 1))
 
 
@@ -229,10 +229,14 @@ def _without_closing(text: str) -> str:
     return text[: last.start()]
 
 
+def printable(text: str) -> str:
+    """Without control and format characters, such as those that turn the direction of writing; line breaks stay."""
+    return "".join(sign for sign in text if sign in "\n\t" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs"))
+
+
 def _plain(text: str) -> str:
-    """Without control and format characters, our own marks and artefacts; line breaks stay."""
-    printable = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-    unmarked = _MARK.sub("", printable)
+    """What can be printed, without our own marks and artefacts."""
+    unmarked = _MARK.sub("", printable(text))
     heading = _HEADING.match(unmarked)
     body = unmarked[heading.end() :] if heading else unmarked
     return re.sub(r"([<>])\1+", r"\1", body).strip()

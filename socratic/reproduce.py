@@ -26,7 +26,7 @@ from socratic.config import TrainConfig
 from socratic.dialect import Guidance
 from socratic.display import Look, Seen
 from socratic.errors import ConfigError, RunError, SocraticError
-from socratic.evaluate import Reasoner, Resumable, evaluate
+from socratic.evaluate import Reasoner, Resumable, count_right, evaluate, partials
 from socratic.folders import weights_sum
 from socratic.locks import alone
 from socratic.methods import Method, Plan
@@ -65,7 +65,6 @@ class Makers:
 
 MAKERS = Makers()
 
-
 Say = Callable[[str], None]  # hears a line per training and per cell
 Watch = Callable[[Mapping[str, Look]], AbstractContextManager[None]]  # is open while this is trained or scored, by name
 
@@ -103,7 +102,7 @@ def _claim(order: Order, tasks: Sequence[Task], sets: Sets) -> None:
     """Refuse a folder that another configuration has written; else write down this one. New cells and seeds may join."""
     path = order.out / "run.json"
     common = {"base": order.base, "limit": order.limit, **{name: asked.sha256 for name, asked in sets.items()}}
-    settings = {**common, **{f"cell {task.name}": _record(task, order.data) for task in tasks}}
+    settings = {**common, **{f"cell {task.name}": _settings_of(task, order.data) for task in tasks}}
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if other := [name for name, value in settings.items() if kept.get(name, value) != value]:
         hint = "give another --out, or delete the folder"
@@ -111,7 +110,7 @@ def _claim(order: Order, tasks: Sequence[Task], sets: Sets) -> None:
     write_json(path, {**kept, **settings})
 
 
-def _record(task: Task, data: Path | None) -> dict[str, Any]:
+def _settings_of(task: Task, data: Path | None) -> dict[str, Any]:
     """All that a cell's figures hang on but the seed. Raises DataError where a file to learn from is missing or a changed one."""
     cell = task.cell.model_dump(mode="json", exclude={"published", "train"})
     students = {s.training.value: s.settings.model_dump(mode="json", exclude={"seed"}) for s in task.students}
@@ -248,18 +247,13 @@ def _reasoner(task: Task, order: Order, makers: Makers) -> Reasoner:
 
 def _forget_others(predictions: Path, resumable: Resumable) -> None:
     """Of other software, or of students that were trained anew: nobody goes on with these."""
-    for partly in _partials(predictions):
-        if partly.name != f"{predictions.name}.{resumable.key}.partial":
+    for partly in partials(predictions):
+        if partly != resumable.partial(predictions):
             partly.unlink()
 
 
 def _predictions(task: Task, out: Path) -> Path:
     return task.place(out).with_suffix(".jsonl")
-
-
-def _partials(predictions: Path) -> list[Path]:
-    """Where `evaluate` keeps what it has written so far."""
-    return sorted(predictions.parent.glob(f"{predictions.name}.*.partial"))
 
 
 def _scorings(tasks: Sequence[Task], sets: Sets, out: Path) -> dict[str, Look]:
@@ -268,12 +262,11 @@ def _scorings(tasks: Sequence[Task], sets: Sets, out: Path) -> dict[str, Look]:
 
 
 def _scored(predictions: Path, total: int) -> Seen | None:
-    """How far a scoring is, by its whole lines."""
-    for partly in _partials(predictions):
+    """How far a scoring is."""
+    for partly in partials(predictions):
         with suppress(FileNotFoundError):  # done in this very moment
-            lines = partly.read_bytes().splitlines(keepends=True)
-            right = [json.loads(line)["correct"] for line in lines if line.endswith(b"\n")]
-            return Seen(len(right), total, f"{sum(right)} right ({100 * sum(right) / max(len(right), 1):.1f} %)")
+            done, right = count_right(partly)
+            return Seen(done, total, f"{right} right ({100 * right / max(done, 1):.1f} %)")
     return None
 
 

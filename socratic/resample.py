@@ -19,8 +19,9 @@ from typing import Final
 
 from sympy import Rational
 
+from socratic import wording
 from socratic.arithmetic import (
-    IMPLIED,
+    EQUATION,
     Known,
     Leaf,
     Number,
@@ -73,7 +74,6 @@ class _Unfit(Exception):
         self.reason = reason
 
 
-_MARKED = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
 _UNMARKED = re.compile(r"[\d%)]\s*=\s*\$?[\d.]")  # "40/2 = 20" without calculator marks, which nobody would check
 _REPEATED = re.compile(r"^[\s$]*[\d.,]*")
 _AFTER_MARK = re.compile(r"[\s$]*")
@@ -120,7 +120,7 @@ class _Aligner:
         steps = tuple((self._subquestion(step.question), self._solution(step)) for step in self.trace.steps)
         if not self.equations:
             raise _Unfit(Refusal.EQUATION)
-        if self.words & _COMPARING:
+        if self.words & wording.COMPARING:
             raise _Unfit(Refusal.CHOICE)
         if not all(_is(answer, self.known.results[-1]) for answer in (self.trace.answer, self.trace.problem.answer) if answer):
             raise _Unfit(Refusal.ANSWER)
@@ -143,14 +143,14 @@ class _Aligner:
         checks, known = check_solution(step.solution, self.known)
         if any(check.verdict is not Verdict.CORRECT for check in checks):
             raise _Unfit(Refusal.EQUATION)
-        if _UNMARKED.search(_MARKED.sub("<>", step.solution)):
+        if _UNMARKED.search(EQUATION.sub("<>", step.solution)):
             raise _Unfit(Refusal.MENTION)
         if step.answer and not (_is(step.answer, known.results[-1]) if checks else not find_numbers(step.answer)):
             raise _Unfit(Refusal.ANSWER)
         self.operands.append(origins(checks))
         sentences = _blanked(step.solution)
         notes, places = _Notes(find_numbers(sentences)), list[Place]()
-        for match in _MARKED.finditer(step.solution):
+        for match in EQUATION.finditer(step.solution):
             places += self._equation(match, notes)
         places += self._mentions(notes, sentences)
         return Passage(step.solution, tuple(sorted(places, key=lambda place: place.start)))
@@ -178,7 +178,7 @@ class _Aligner:
         if leaf.value in (0, 1):
             return None  # and what is 1 stays 1, wherever it comes from
         options = self._options(leaf.value)
-        is_constant = self._is_constant(leaf.value) or bool(_ONE_OVER.search(expression[: leaf.start]))
+        is_constant = wording.is_constant(leaf.value, self.words) or bool(_ONE_OVER.search(expression[: leaf.start]))
         if not options and not is_constant:
             raise _Unfit(Refusal.NOWHERE)
         from_steps = {option for option in options if option[0][0] is Origin.STEP}
@@ -201,16 +201,12 @@ class _Aligner:
             options.add((ref, given != value))
         return options
 
-    def _is_constant(self, value: Rational) -> bool:
-        implied = {*IMPLIED.get(value, "").split(), *IMPLIED.get(1 / value, "").split(), *_UNITS.get(value, "").split()}
-        return bool(self.words & implied)
-
     def _take(self, expression: Passage, value: Rational, after: str) -> None:
         """Take an equation up: from here on its result may be an operand."""
         whole = expression.places[0] if expression.places else None
         is_copy = whole and not whole.hundredth and expression.text.strip() == expression.text[whole.start : whole.end]
         same = self.seen.setdefault(_signature(expression), self._next)
-        most = min(GROWTH * max([*self.values, value]), _most(value, after))
+        most = min(GROWTH * max([*self.values, value]), wording.most(value, after))
         feeds = frozenset[int]().union(*(self._feeds(place.ref) for place in expression.places))
         self.stands.append(whole.ref if whole and is_copy else same)
         self.equations.append(Equation(expression, value, most, tuple(_quotients(expression)), feeds))
@@ -232,7 +228,7 @@ class _Aligner:
         if number.value in (0, 1):
             return None
         options = notes.by_value.get(number.value) or self._options(number.value)
-        if len(options) > 1 or not (options or self._is_constant(number.value)):
+        if len(options) > 1 or not (options or wording.is_constant(number.value, self.words)):
             raise _Unfit(Refusal.MENTION)
         return next(iter(options), None)
 
@@ -241,14 +237,16 @@ class _Aligner:
     def _quantity(self, index: int) -> Quantity:
         ref, value, text = (Origin.PROBLEM, index), self.values[index], self.trace.problem.question
         numbers = [number for number in self.known.numbers if number.value == value]
-        if not self.uses[ref] and (self._is_sum(value) or any(_BOUND.search(text[: number.start]) for number in numbers)):
+        if not self.uses[ref] and (self._is_sum(value) or any(wording.is_bound(n, text) for n in numbers)):
             raise _Unfit(Refusal.UNUSED)
         is_reused = value <= 3 and self.uses[ref] > len(numbers)  # one use may be a small constant
-        if ref in self.kept or not self.uses[ref] or is_reused or any(_is_fixed(n, text) for n in numbers):
+        if ref in self.kept or not self.uses[ref] or is_reused or any(wording.is_fixed(n, text) for n in numbers):
             return Quantity(value)
         percent = any(number.percent for number in numbers)
-        most = min(Rational(100) if percent and value <= 100 else 3 * value, *(_most(value, text[n.end :]) for n in numbers))
-        articles = [found[1].lower() == "an" for n in numbers if (found := _ARTICLE.search(text[: n.start]))]
+        most = min(
+            Rational(100) if percent and value <= 100 else 3 * value, *(wording.most(value, text[n.end :]) for n in numbers)
+        )
+        articles = [has_an for n in numbers if (has_an := wording.follows_an(n, text)) is not None]
         return Quantity.of(value, most, percent, articles)
 
     def _is_sum(self, value: Rational) -> bool:
@@ -260,7 +258,7 @@ class _Aligner:
     def _ordered(self, quantities: tuple[Quantity, ...]) -> Iterator[tuple[int, int]]:
         """Pairs of quantities of the same thing: of 5 tests she passed 3, never 7."""
         text = self.trace.problem.question
-        things = [(self.values.index(n.value), _thing(text[n.end :])) for n in self.known.numbers]
+        things = [(self.values.index(n.value), wording.thing(text[n.end :])) for n in self.known.numbers]
         for small, thing in things:
             for large, other in things:
                 may_change = quantities[small].grid or quantities[large].grid
@@ -277,7 +275,7 @@ def _is(answer: str, value: Rational) -> bool:
 
 def _blanked(solution: str) -> str:
     """The sentences of a solution, every character at its place."""
-    return _MARKED.sub(lambda match: " " * len(match[0]), solution)
+    return EQUATION.sub(lambda match: " " * len(match[0]), solution)
 
 
 def _without_numbers(text: str) -> str:
@@ -305,75 +303,3 @@ def _quotients(expression: Passage) -> Iterator[Passage]:
             inside = [place for place in expression.places if match.start() <= place.start and place.end <= match.end()]
             moved = (replace(place, start=place.start - match.start(), end=place.end - match.start()) for place in inside)
             yield Passage(match[0], tuple(moved))
-
-
-# What the words around a number say of it
-
-_UNITS = {  # a constant where one of these words is about; arithmetic.IMPLIED has the small ones
-    Rational(value): words
-    for value, words in {
-        2: "doubling doubly halving",
-        3: "tripling",
-        4: "quadrupling month months monthly",
-        7: "week weeks weekly day days daily",
-        12: "dozen dozens month months monthly year years yearly annual annually foot feet inch inches clock",
-        24: "hour hours day days daily clock",
-        28: "february",
-        30: "month months april june september november",
-        31: "month january march may july august october december",
-        52: "week weeks weekly year years",
-        60: "minute minutes hour hours second seconds",
-        100: "% percent percentage cent cents meter meters centimeter centimeters cm",
-        365: "year years day days",
-        1000: "kilogram kilograms kg gram grams kilometer kilometers km meter meters liter liters milliliters ml ton tons",
-        3600: "hour hours second seconds",
-    }.items()
-}
-_STAGES = {  # of units, what a number should not leave: a day has 24 hours
-    "hour": (12, 24),
-    "minute": (59,),
-    "second": (59,),
-    "day": (7, 31),
-    "week": (52,),
-    "month": (12,),
-    "year": (12, 45, 100),
-    "%": (100,),
-    "percent": (100,),
-}
-_BOUND = re.compile(
-    r"(?:least|most|over|above|under|below|than|to|exceed\w*|every|first|limit\w*|max\w*|min\w*)(?: of)? \$?$", re.I
-)
-_ARTICLE = re.compile(r"\b(an?) \$?$", re.IGNORECASE)
-_AFTER = re.compile(r"\s?(%)|[-\s]*([A-Za-z]+)")
-_COMPARING = frozenset(
-    "best winner winning wins cheapest highest largest lowest biggest smallest fastest slowest oldest youngest heaviest lightest "
-    "longest tallest shortest greatest closest maximum minimum".split()
-)
-_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
-_FIXED_BEFORE = re.compile(rf"(?:[\d/:#]\s?|\d-|\b(?:{_MONTHS}|[Gg]rade|[Rr]oom|[Cc]hapter|[Bb]ook|[Nn]umber|[Ll]evel) )$")
-_GROUP_BEFORE = re.compile(r"\b(?:the|all|these|those|other|next|first|last|remaining|of us|of them) $", re.IGNORECASE)
-_NAMES_AFTER = re.compile(r"[- ]\w+(?: [a-z]+){0,2}(?:, (?:named |called )?[A-Z]|:| named| called)")  # "two sons, Al and Ed"
-_FIXED_AFTER = re.compile(
-    r"\s?[/:]|-\d|s\b|\s?[ap]\.?m\b| o'clock|[- ](?:hal[fv]|third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth)"
-    r"| and (?:a|one)[- ](?:half|third|quarter)| \d+/|[- ](?:dollar )?bills?\b|-dimensional",
-    re.IGNORECASE,
-)
-
-
-def _is_fixed(number: Number, text: str) -> bool:
-    """Whether it is a year, a clock time, part of a fraction or of a name: what is not free to change."""
-    is_plain = number.text.isdigit() and not text[: number.start].endswith("$")
-    is_year = is_plain and 1900 <= number.value <= 2100
-    is_group = number.value <= 12 and (_GROUP_BEFORE.search(text[: number.start]) or _NAMES_AFTER.match(text, number.end))
-    return is_year or bool(is_group or _FIXED_BEFORE.search(text[: number.start]) or _FIXED_AFTER.match(text, number.end))
-
-
-def _thing(after: str) -> str:
-    """The word after a number, in the singular: what is counted."""
-    found = _AFTER.match(after)
-    return (found[1] or found[2].lower().removesuffix("s")) if found else ""
-
-
-def _most(value: Rational, after: str) -> Rational:
-    stages = [stage for stage in _STAGES.get(_thing(after), ()) if value <= stage]
-    return Rational(stages[0]) if stages else 10**9 * max(value, Rational(1))

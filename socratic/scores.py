@@ -16,12 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer, BertModel
+from transformers import AutoModelForCausalLM, BertModel
 
 from socratic import models
 from socratic.bars import counted
 from socratic.errors import ModelError, UsageError
-from socratic.vocabulary import single_digits
 
 BATCH: Final = 8  # texts; of a language model 8 x 300 tokens x 50,000 logits are half a gigabyte
 SENTENCE_TOKENS: Final = 256  # of a text that an encoder reads: what all-MiniLM-L6-v2's configuration says
@@ -87,22 +86,15 @@ def mean_logprobs(pairs: Sequence[tuple[str, str]], model: str) -> list[float]:
 def _causal(name: str) -> tuple[Any, Any]:
     """A causal language model, and its tokenizer without padding and cutting. Raises ModelError."""
     folder = models.locate(name)
-    file, ggufs = folder / "tokenizer.json", sorted(folder.glob("*.gguf"))
-    options: dict[str, Any] = {"gguf_file": ggufs[0].name} if ggufs else {}
     try:
         with models.no_bars():
-            model = AutoModelForCausalLM.from_pretrained(folder, **SAFE, **options).eval()
-            own = {"trust_remote_code": False, **options}
-            # AutoTokenizer would build GPT-2's own rules around the tokens of this project's students.
-            tokenizer = Tokenizer.from_file(str(file)) if file.is_file() else AutoTokenizer.from_pretrained(folder, **own)
+            model = AutoModelForCausalLM.from_pretrained(folder, **SAFE, **models.gguf_of(folder)).eval()
+        tokenizer = models.tokenizer_of(folder)
     except Exception as error:  # the libraries raise many kinds
         raise ModelError(f"cannot load '{name}' as a causal language model: {error}") from error
-    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    if ggufs:  # such files do not say that digits are parted
-        backend.pre_tokenizer = single_digits()
-    backend.no_padding()
-    backend.no_truncation()
-    return model, backend
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return model, tokenizer
 
 
 def _ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:

@@ -98,11 +98,12 @@ def _changed_base(settings: TrainConfig, record: dict[str, Any]) -> list[str]:
 
 def _provenance(settings: TrainConfig, training: Training) -> dict[str, Any]:
     """Everything but the data that one needs to know how a student came to be."""
+    base = Path(settings.model).expanduser()
     return {
         "role": training.value,
         "base": settings.model,
-        "base_sha256": weights_sum(Path(settings.model).expanduser()),
-        **_ancestry(Path(settings.model).expanduser()),
+        "base_sha256": weights_sum(base),
+        **_ancestry(base),
         "config": settings.model_dump(mode="json"),
         "commit": provenance.commit(),
         "versions": {"socratic": __version__, **{name: version(name) for name in LIBRARIES}},

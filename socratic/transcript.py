@@ -29,7 +29,7 @@ from dataclasses import replace
 from sympy import Rational
 
 from socratic import arithmetic
-from socratic.arithmetic import Expression, Known, Number, evaluate, find_numbers, number_text, provenance
+from socratic.arithmetic import EQUATION, Expression, Known, Number, evaluate, find_numbers, number_text, provenance
 from socratic.dialect import (
     ASK,
     CAPITAL,
@@ -213,7 +213,6 @@ def _reference(number: Number, known: Known) -> Mark | None:
     return None
 
 
-_MARKED = re.compile(r"<<(?P<expression>[^<>=]*)=(?P<stated>[^<>=]*)>>")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _LEFT_OVER = re.compile(r"<<[^<>]*>>")  # an equation that could not be read
 _WORKING = re.compile(  # of the text read backwards
@@ -227,7 +226,7 @@ def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> t
     segments: list[Segment] = []
     sentence = style.solutions is Solutions.SENTENCE
     place, inserted = 0, ""
-    for match in _MARKED.finditer(step.solution):
+    for match in EQUATION.finditer(step.solution):
         try:
             expression = evaluate(match["expression"], known.results)
         except ExpressionError:

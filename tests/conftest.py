@@ -189,8 +189,8 @@ def llama_student(vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def small_student(llama_student: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with weights in eight bits."""
-    from socratic import models
+    from socratic.weights import shrink
 
     folder = tmp_path_factory.mktemp("small-student")
-    models.shrink(llama_student, folder)
+    shrink(llama_student, folder)
     return folder

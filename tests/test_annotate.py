@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 from teacher_server import PROMPT, Answer, TeacherServer, complaint, completion, pairs, question, right, serving
 
-from socratic import annotate, orders, prompts
-from socratic.annotate import State, Summary, claim, run
+from socratic import asking, orders, prompts
+from socratic.annotate import LEDGER, Summary, claim, run
+from socratic.asking import State
 from socratic.budget import Limits, Price, Tokens
 from socratic.config import TrainConfig
 from socratic.dialect import Style
@@ -69,7 +70,7 @@ def annotated(
 ) -> tuple[Summary, State]:
     teacher = OpenAITeacher(Server(server.url, **{"retries": 1, "timeout": 20.0, **transport}), wanted.sampling, wanted.prompts)
     terms = Terms(limits, {"scripted": PRICE} if prices is None else prices)
-    return run(Work.of(problems, wanted), folder, "mine", terms, annotate.calls(teacher, concurrency=concurrency))
+    return run(Work.of(problems, wanted), folder, "mine", terms, asking.calls(teacher, concurrency=concurrency))
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -223,7 +224,7 @@ def test_a_limit_of_tokens_is_kept_and_the_run_goes_on_when_it_is_raised(prompt:
     most = max(wanted.most(problem).total for problem in PROBLEMS)
     with serving() as server:
         summary, state = annotated(server, tmp_path / "run", wanted, limits=Limits(tokens=3 * 120 + most))
-        assert isinstance(state.stop, annotate.BudgetUsed) and state.stop.hint
+        assert isinstance(state.stop, asking.BudgetUsed) and state.stop.hint
         assert 3 <= summary.accepted < 8 and summary.missing == 8 - summary.accepted and adds_up(summary)
         assert summary.spent.total <= 3 * 120 + most
         again, stopped = annotated(server, tmp_path / "run", wanted, limits=Limits(tokens=3 * 120 + most))
@@ -289,12 +290,12 @@ def test_a_limit_in_dollars_holds_where_all_is_lost_retries_included(prompt: Pat
     limits = Limits(usd=4 * PRICE.dollars(max((wanted.most(problem) for problem in PROBLEMS), key=lambda most: most.total)))
     with serving(lambda body: CUT) as server:
         summary, state = annotated(server, tmp_path / "run", wanted, limits=limits, concurrency=2, retries=6)
-        assert isinstance(state.stop, annotate.BudgetUsed) and summary.lost == len(server.asked) >= 3
+        assert isinstance(state.stop, asking.BudgetUsed) and summary.lost == len(server.asked) >= 3
         assert summary.usd is not None and limits.usd is not None and 0 < summary.usd <= limits.usd
         assert summary.usd >= len(server.asked) * PRICE.dollars(min((wanted.most(p) for p in PROBLEMS), key=lambda m: m.total))
         asked = len(server.asked)
         again, state = annotated(server, tmp_path / "run", wanted, limits=limits)
-        assert isinstance(state.stop, annotate.BudgetUsed) and len(server.asked) == asked and again.usd == summary.usd
+        assert isinstance(state.stop, asking.BudgetUsed) and len(server.asked) == asked and again.usd == summary.usd
 
 
 def test_bad_statuses_and_servers_that_are_not_there_cost_nothing(prompt: Path, tmp_path: Path) -> None:
@@ -312,7 +313,7 @@ MANY = [Problem(f"m{n}", question(n, 3), str(3 * n)) for n in range(2, 62)]
 def test_replies_of_which_none_can_be_used_end_the_run_early_and_are_told(useless: Answer, prompt: Path, tmp_path: Path) -> None:
     with serving(lambda body: useless) as server:
         summary, state = annotated(server, tmp_path / "run", order(prompt, reasks=0), MANY)
-        assert annotate.FRUITLESS <= len(server.asked) < annotate.FRUITLESS + 4
+        assert asking.FRUITLESS <= len(server.asked) < asking.FRUITLESS + 4
         assert isinstance(state.stop, RunError) and "--reply-tokens" in state.stop.hint
         assert summary.unusable == summary.calls and f"{summary.calls} of them unusable" in str(summary)
         assert f"{state.unusable} unusable" in str(state) and adds_up(summary)
@@ -371,13 +372,13 @@ def test_as_many_calls_run_at_the_same_time_as_are_allowed_and_no_more(prompt: P
 
 def test_a_plan_asks_nothing_writes_nothing_and_bounds_what_follows(prompt: Path, tmp_path: Path) -> None:
     work = Work.of(PROBLEMS, order(prompt, samples=3))
-    found = plan(work, index(tmp_path / "run" / annotate.LEDGER), Terms(Limits(), {"scripted": PRICE}))
+    found = plan(work, index(tmp_path / "run" / LEDGER), Terms(Limits(), {"scripted": PRICE}))
     assert not (tmp_path / "run").exists()
     assert (found.calls, found.done) == (24, 0) and found.usd
     assert 0 < found.likely_input < found.most.input
     with serving() as server:
         annotated(server, tmp_path / "run", order(prompt))
-    later = plan(work, index(tmp_path / "run" / annotate.LEDGER), Terms(Limits(), {}))
+    later = plan(work, index(tmp_path / "run" / LEDGER), Terms(Limits(), {}))
     assert (later.calls, later.done) == (16, 8) and later.usd is None
     assert "no price is known of 'scripted'" in str(later) and "at most $" in str(found)
 
@@ -401,11 +402,9 @@ def test_a_prompt_that_shows_a_test_problem_is_refused(prompt: Path) -> None:
 
 
 @pytest.mark.parametrize("split", ["test", "dev", "all"])
-def test_test_problems_are_refused(split: str, prompt: Path, tmp_path: Path) -> None:
-    work = Work.of([Problem("a", "How?", "1", "svamp", split)], order(prompt))
+def test_test_problems_are_refused(split: str, prompt: Path) -> None:
     with pytest.raises(DataError, match="test problem"):
-        run(work, tmp_path / "run", "svamp", Terms(Limits(), {}), annotate.calls(Replay(stored(tmp_path, [])), concurrency=1))
-    assert not (tmp_path / "run").exists()
+        Work.of([Problem("a", "How?", "1", "svamp", split)], order(prompt))
 
 
 def test_a_folder_of_something_else_or_of_other_problems_is_refused(prompt: Path, tmp_path: Path) -> None:
@@ -448,7 +447,7 @@ def stored(folder: Path, problems: Sequence[Problem]) -> Path:
 
 def test_stored_answers_are_judged_like_any_others_and_cost_nothing_to_repeat(prompt: Path, tmp_path: Path) -> None:
     wanted = order(prompt, samples=3, stored=True)
-    ask = annotate.calls(Replay(stored(tmp_path, PROBLEMS[:6])), concurrency=1)
+    ask = asking.calls(Replay(stored(tmp_path, PROBLEMS[:6])), concurrency=1)
     summary, state = run(Work.of(PROBLEMS, wanted), tmp_path / "run", "mine", Terms(Limits(), {}), ask)
     assert state.stop is None and adds_up(summary)
     assert (summary.accepted, summary.rejected[Reason.HTTP]) == (12, 12)
@@ -476,7 +475,7 @@ class ScriptedTeacher:
 
 def test_likelihoods_stand_beside_the_traces_for_the_filter(prompt: Path, tmp_path: Path) -> None:
     teacher = ScriptedTeacher(pairs({"messages": [{"content": PROBLEMS[0].question}]}))
-    ask = annotate.calls(teacher, concurrency=2)
+    ask = asking.calls(teacher, concurrency=2)
     run(Work.of(PROBLEMS[:1], order(prompt)), tmp_path / "run", "mine", Terms(Limits(), {}), ask)
     assert [row["logprob"] for row in rows(tmp_path / "run" / "traces.jsonl")] == [-0.25]
     assert teacher.closed
@@ -484,7 +483,7 @@ def test_likelihoods_stand_beside_the_traces_for_the_filter(prompt: Path, tmp_pa
 
 def test_a_reply_that_was_paid_is_kept_when_asking_again_fails(prompt: Path, tmp_path: Path) -> None:
     teacher = ScriptedTeacher("hm")
-    ask = annotate.calls(teacher, concurrency=1)
+    ask = asking.calls(teacher, concurrency=1)
     work = Work.of(PROBLEMS[:2], order(prompt, samples=2))
     summary, _ = run(work, tmp_path / "run", "mine", Terms(Limits(), {}), ask)
     assert summary.rejected == {Reason.FORMAT: 4} and len(keys(tmp_path / "run")) == 4

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from teacher_server import PROMPT, Answer, TeacherServer, complaint, completion, question, right, serving
 
-from socratic import annotate, batches, orders
-from socratic.annotate import State, Summary, run
+from socratic import asking, batches, orders
+from socratic.annotate import Summary, run
+from socratic.asking import State
 from socratic.batches import Slip, slips
 from socratic.budget import Limits, Price
 from socratic.errors import CallError, RunError
@@ -55,7 +56,7 @@ def test_a_batch_gives_what_single_calls_give_at_its_own_price(order: Order, tmp
         summary, state = batched(server, tmp_path / "batch", order)
         assert len(server.batches) == 1
         teacher = OpenAITeacher(Server(server.url), order.sampling, order.prompts)
-        ask = annotate.calls(teacher, concurrency=2)
+        ask = asking.calls(teacher, concurrency=2)
         single, _ = run(Work.of(PROBLEMS, order), tmp_path / "single", "mine", Terms(NO_LIMITS, {"scripted": PRICE}), ask)
     assert state.stop is None and (summary.accepted, summary.calls) == (12, 12)
     assert (tmp_path / "batch" / "traces.jsonl").read_bytes() == (tmp_path / "single" / "traces.jsonl").read_bytes()

@@ -18,7 +18,7 @@ from socratic.contrast import FEW, Contrast, Copies, contrast, copy
 from socratic.errors import DataError
 from socratic.evaluate import Reasoner, read_graded
 from socratic.resample import Refusal
-from socratic.schema import Ended, Problem, RunRecord, Source, Step, Trace
+from socratic.schema import Decoding, Ended, Problem, RunRecord, Source, Step, Trace
 
 QUESTION = "Ann has {} cats and buys {} birds. How many pets has she?"
 
@@ -57,8 +57,8 @@ def remembers(traces: Sequence[Trace]) -> Reasoner:
 
 def run(reason: Reasoner, copies: Copies, folder: Path, record: RunRecord | None = None) -> Contrast:
     """Contrast in the sums' name."""
-    options = {"dataset": "sums test", "model": "scripted", "calculator": True, "seed": 3, "record": record}
-    return contrast(reason, copies, predictions=folder / "p.jsonl", **options)
+    asked = {"dataset": "sums test", "model": "scripted", "decoding": Decoding(seed=3)}
+    return contrast(reason, copies, predictions=folder / "p.jsonl", record=record, **asked)
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,31 @@ def test_calculator_fills_each_result_and_the_solver_goes_on(vocabulary: Vocabul
     assert inserted == [SOLVE, RESULTS[0], RESULTS[1]]
 
 
+def test_the_larger_number_of_a_difference_stands_first_where_nothing_is_below_zero(vocabulary: Vocabulary) -> None:
+    engine = ScriptedEngine(vocabulary, [[NUMBERS[1], "-", NUMBERS[0], EQUALS], [RESULTS[0], "*", "2", EQUALS], [END]])
+    assert Solver(engine, MASKED).solve([START], ["How many?"], GREEDY)[0] == "48-20 = <<48-20=28>>28 28*2 = <<28*2=56>>56"
+    read = vocabulary.decode(engine.prompts[1].ids)
+    assert read[-5:] == [NUMBERS[0], "-", NUMBERS[1], EQUALS, RESULTS[0]], "the student goes on from what the trace says"
+    for question in ("It was 48 degrees, then 20. How many degrees more?", "To -48 add 20.", "Al owes 48, Bo 20. How many?"):
+        other = Trace(Problem("p", question))
+        assert solved(vocabulary, [[NUMBERS[1], "-", NUMBERS[0], EQUALS], [END]], trace=other) == "20-48 = <<20-48=-28>>-28"
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        (["2", "*", NUMBERS[1], "-", NUMBERS[0]], "48-2*20 = <<48-2*20=8>>8"),
+        (["-", NUMBERS[0]], "-48 = <<-48=-48>>-48"),
+        (["1", "+", NUMBERS[1], "-", NUMBERS[0]], "1+20-48 = <<1+20-48=-27>>-27"),
+        ([NUMBERS[1], "-", NUMBERS[0], "-", "1"], "20-48-1 = <<20-48-1=-29>>-29"),
+    ],
+)
+def test_an_expression_below_zero_is_turned_only_where_that_negates_it(
+    vocabulary: Vocabulary, expression: list[Piece], said: str
+) -> None:
+    assert solved(vocabulary, [[*expression, EQUALS], [END]]) == said
+
+
 def test_earlier_results_are_references(vocabulary: Vocabulary) -> None:
     assert solved(vocabulary, [[RESULTS[0], "+", NUMBERS[1], EQUALS], [END]], trace=LATER) == "24+20 = <<24+20=44>>44"
 

@@ -43,8 +43,8 @@ def contrast(
     A copy keeps every word and operation; problems where it is not certain which number is which are left out.
     """
     from socratic import contrast as contrasting
-    from socratic import evaluate as evaluation
     from socratic import tasks
+    from socratic.evaluate import record_of
     from socratic.folders import fingerprint
     from socratic.orchestrator import Orchestrator
 
@@ -52,20 +52,19 @@ def contrast(
     copies = contrasting.copy(tasks.worked(problems, split, data=data), draws=draws, seed=seed, limit=limit)
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
     files, students = tasks.files(problems, split, data=data), fingerprint(model)
-    place, decoding = out / f"{problems}-{split}", Decoding(seed=seed, calculator=not no_calculator)
+    decoding = Decoding(seed=seed, calculator=not no_calculator)
     with display.tally(len(copies.together)) as add:
         found = contrasting.contrast(
             partial(orchestrator.solve_each, decoding=decoding),
             copies,
             dataset=f"{problems} {split}",
             model=model,
-            calculator=decoding.calculator,
-            predictions=Path(f"{place}.jsonl"),
-            seed=seed,
-            record=evaluation.record_of(orchestrator, copies.together, seed=seed, data=files, students=students),
+            decoding=decoding,
+            predictions=out / f"{problems}-{split}.jsonl",
+            record=record_of(orchestrator, copies.together, seed=seed, data=files, students=students),
             progress=add,
         )
-    keep(found, Path(f"{place}.json"))
+    keep(found, out / f"{problems}-{split}.json")
     print(json_line(asdict(found)) if as_json else found)
     display.stderr.print(f"predictions and report: {out}")
 

@@ -7,6 +7,7 @@ said. Knows nothing of students.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -171,12 +172,12 @@ def annotate(
 
     The key is read from the environment alone. Stopped at any moment, the same command goes on.
     """
-    from socratic import annotate as annotating
-    from socratic import batches, leakage, orders, tasks
-    from socratic import teacher as teachers
+    from socratic import asking, batches, leakage, orders, tasks
+    from socratic.annotate import LEDGER, run
     from socratic.budget import Limits, load_prices
     from socratic.ledger import index
     from socratic.replay import Replay
+    from socratic.teacher import OpenAITeacher, Sampling, Server, Teacher
 
     task = tasks.load(problems, split, usual="train", data=data)
     say_broken(task)
@@ -184,7 +185,7 @@ def annotate(
     say_unchecked(guard.missing)
     order = orders.order(
         prompt,
-        teachers.Sampling(teacher, temperature, reply_tokens, top_p, seed, logprobs),
+        Sampling(teacher, temperature, reply_tokens, top_p, seed, logprobs),
         guard,
         samples=samples,
         reasks=reasks,
@@ -193,21 +194,19 @@ def annotate(
     )
     work = orders.Work.of(task.first(limit).problems, order)
     terms = orders.Terms(Limits(max_usd, max_tokens), load_prices(prices), batch)
-    orders.refuse_test(work.problems)
     if dry_run:
-        print(orders.plan(work, index(out / annotating.LEDGER), terms))
+        print(orders.plan(work, index(out / LEDGER), terms))
         return
-    if replay and batch:
+    server = Server(base_url, api_key_env, timeout, retries)
+    if batch and replay:
         raise UsageError("stored answers have no batch endpoint", hint="leave --batch out")
-    server = teachers.Server(base_url, api_key_env, timeout, retries)
-    asked: Replay | teachers.OpenAITeacher
-    asked = Replay(replay) if replay else teachers.OpenAITeacher(server, order.sampling, order.prompts)
+    if batch:
+        calls = partial(batches.calls, OpenAITeacher(server, order.sampling, order.prompts), out / "batches", poll=poll)
+    else:
+        asked: Teacher = Replay(replay) if replay else OpenAITeacher(server, order.sampling, order.prompts)
+        calls = partial(asking.calls, asked, concurrency=concurrency)
     with display.annotating() as progress:
-        if batch and isinstance(asked, teachers.OpenAITeacher):
-            ask = batches.calls(asked, out / "batches", poll=poll, progress=progress)
-        else:
-            ask = annotating.calls(asked, concurrency=concurrency, progress=progress)
-        summary, state = annotating.run(work, out, Path(task.name).name, terms, ask)
+        summary, state = run(work, out, Path(task.name).name, terms, calls(progress=progress))
     print(summary)
     display.stderr.print(f"traces, rejects and ledger: {out}")
     if state.stop:

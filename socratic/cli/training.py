@@ -1,7 +1,7 @@
 """The verbs that make students: `train`, `shrink`, `average`, `reproduce`, `rounds`.
 
-In: experiment files, folders of students. Out: folders of students, tables of results. All need the extra [train]; stopped
-trainings, tables and rounds go on. Knows nothing of torch.
+In: experiment files, folders of students. Out: folders of students, tables of results. What trains needs the extra [train];
+stopped trainings, tables and rounds go on. Knows nothing of torch.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def shrink(
     student: Annotated[Path, typer.Argument(help="A student's folder.")],
     out: Annotated[Path, typer.Option(help="Where the small form goes.")],
 ) -> None:
-    """Write a student's weights in eight bits. Half the size on disk, nearly the same answers. Needs the extra [train]."""
-    with needing_extra("shrinking"):
-        from socratic.models import shrink as run_shrinking
-    run_shrinking(student, out)
+    """Write a student's weights in eight bits. Half the size on disk, nearly the same answers."""
+    from socratic import weights
+
+    weights.shrink(student, out)
     print(out)
 
 
@@ -74,10 +74,10 @@ def average(
     students: Annotated[list[Path], typer.Argument(help="Folders of students: one, and what it became in further training.")],
     out: Annotated[Path, typer.Option(help="Where the averaged student goes.")],
 ) -> None:
-    """Write a student whose weights are the mean of others'. Part of what was learned later, less of its cost. Needs [train]."""
-    with needing_extra("averaging"):
-        from socratic.models import average as run_averaging
-    run_averaging(students, out)
+    """Write a student whose weights are the mean of others'. Part of what was learned later, less of its cost."""
+    from socratic import weights
+
+    weights.average(students, out)
     print(out)
 
 
