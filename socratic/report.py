@@ -245,4 +245,5 @@ def rationales_of(cell: Cell) -> int | None:
     """At most how many of each problem's stored rationales, taken at random, its student learns from; None for other cells."""
     filters = [source.get("filter", {}) for source in cell.train.get("data", ())]
     is_random = len(filters) == 1 and filters[0].get("by") == "random"
-    return int(filters[0]["keep"]) if is_random and cell.samples == 1 else None
+    is_one = is_random and cell.samples == 1 and cell.method != "answer-only"  # who learns answers alone reads no rationale
+    return int(filters[0]["keep"]) if is_one else None

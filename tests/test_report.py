@@ -118,7 +118,8 @@ def test_growth_is_drawn_where_cells_differ_in_how_many_rationales_they_learn_fr
         return cell(train={"data": [{"traces": "a.jsonl", "filter": {"by": by, "keep": keep}}]})
 
     few, many, diverse = learning("random", 1), learning("random", 10), learning("diversity", 3)
-    assert [rationales_of(one) for one in (few, many, diverse, cell())] == [1, 10, None, None]
+    label_only = few.model_copy(update={"method": "answer-only"})
+    assert [rationales_of(one) for one in (few, many, diverse, label_only, cell())] == [1, 10, None, None, None]
     plot_growth(table(Row("n01", few, (score(20),)), Row("diverse", diverse, (score(30),))), tmp_path / "none.png")
     plot_growth(table(Row("n01", few, (score(20),)), Row("n10", many, (score(30),))), tmp_path / "growth.png")
     assert [path.name for path in tmp_path.iterdir()] == ["growth.png"]
