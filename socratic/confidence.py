@@ -55,7 +55,7 @@ class Features:
         winner, steps = camp[0], [step for trace in camp for step in trace.steps]
         agreement = len(camp) / k if winner.answer is not None else 0.0
         second = len(camps[1]) / k if len(camps) > 1 else 0.0
-        uses, answer = _Uses.of(winner), _Answer.of(winner)
+        uses, answer = Uses.of(winner), _Answer.of(winner)
         return cls(
             support=support if winner.answer is not None else 0.0,
             agreement=agreement,
@@ -99,7 +99,7 @@ def is_verified(trace: Trace) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Uses:
+class Uses:
     """How many numbers a problem gives, and the shares of these and of the trace's own results that are computed with.
 
     Who finds no numbers in a problem cannot have used it, so that of none none is used; one who has no results before the last
@@ -108,10 +108,15 @@ class _Uses:
 
     given: int
     numbers: float
-    results: float
+    results: float  # but for the last
+
+    @property
+    def all(self) -> bool:
+        """Whether nothing that is known is left over."""
+        return self.numbers == self.results == 1.0
 
     @classmethod
-    def of(cls, trace: Trace) -> _Uses:
+    def of(cls, trace: Trace) -> Uses:
         checks = [check for step in trace.steps for check in step.checks if check.computed]
         given = len(Known.of(trace.problem.question).numbers)
         earlier = len(checks) - 1

@@ -28,6 +28,7 @@ class StudentFolder:
     path: Path
     style: Style
     architecture: str  # config.json's model_type; "" where it names none
+    done_within: float = 0.0  # see students.Decomposer
 
     @property
     def ct2(self) -> Path:
@@ -82,10 +83,11 @@ def read_student(path: Path) -> StudentFolder:
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}", hint="give a whole folder, as `socratic train` writes it")
     try:
-        style = Style.of(**json.loads((path / "student.json").read_text(encoding="utf-8"))["style"])
+        about = json.loads((path / "student.json").read_text(encoding="utf-8"))
+        style, done_within = Style.of(**about["style"]), float(about.get("done_within", 0.0))
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path / 'student.json'} names no known style ({error})") from error
-    return StudentFolder(path, style, model_type(path))
+        raise ModelError(f"{path / 'student.json'} cannot be used ({error})") from error
+    return StudentFolder(path, style, model_type(path), done_within)
 
 
 def weights_file(folder: Path) -> Path:

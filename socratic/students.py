@@ -17,6 +17,7 @@ from sympy import Rational
 
 from socratic import dialect, readback, transcript
 from socratic.arithmetic import Known, calculate, known_after, number_value
+from socratic.confidence import Uses
 from socratic.dialect import ASK, DONE, END, EQUALS, MARKS, RESULTS, SOLVE, Guidance, Mark, Piece, Segment, Solutions, Style
 from socratic.engines import Engine, Prompt
 from socratic.errors import ExpressionError, UsageError
@@ -46,7 +47,7 @@ def load_pair(name: str = "default", *, engine: str = "light") -> tuple[Decompos
     asks, solves = find_pair(name)
     asking = open_engine(asks, engine)
     solving = asking if solves == asks else open_engine(solves, engine)
-    return Decomposer(asking, asks.style), Solver(solving, solves.style)
+    return Decomposer(asking, asks.style, done_within=asks.done_within), Solver(solving, solves.style)
 
 
 def open_engine(folder: StudentFolder, kind: str) -> Engine:
@@ -109,10 +110,14 @@ class Undivided:
 
 
 class Decomposer:
-    """Asks the next subquestion."""
+    """Asks the next subquestion.
 
-    def __init__(self, engine: Engine, style: Style, guides: Guides | None = None) -> None:
-        self.engine, self.style, self.guides = engine, style, guides
+    Where a trace has used every number of its problem and every earlier result it is done already if that is at most
+    `done_within` nats less likely than another subquestion: students ask one too many (experiments/LOG.md, 2026-11-29).
+    """
+
+    def __init__(self, engine: Engine, style: Style, guides: Guides | None = None, done_within: float = 0.0) -> None:
+        self.engine, self.style, self.guides, self.done_within = engine, style, guides, done_within
 
     def ask(self, traces: Sequence[Trace], decoding: Decoding) -> list[str | Ended]:
         """For each unfinished trace a subquestion, or DONE, CONTEXT_FULL, or NO_ANSWER where none can be read."""
@@ -122,8 +127,22 @@ class Decomposer:
         openings = [() if trace.steps else (ids[ASK],) for trace in traces]  # else a problem without a full stop might go on
         prompts = [self._prompt(*given) for given in zip(traces, knowns, contexts, openings, strict=True)]
         stop, most = frozenset({ids[SOLVE], ids[DONE]}), QUESTION_TOKENS
-        written = _complete(self.engine, prompts, stop=stop, most=most, least=most, decoding=decoding)
-        return [self._read(*turn) for turn in zip(openings, written, knowns, strict=True)]
+        over = self._over(traces, prompts) if self.done_within and not decoding.temperature else frozenset[int]()
+        going = [place for place in range(len(traces)) if place not in over]
+        written = _complete(self.engine, [prompts[place] for place in going], stop=stop, most=most, least=most, decoding=decoding)
+        asked: list[str | Ended] = [Ended.DONE] * len(traces)
+        for place, turn in zip(going, written, strict=True):
+            asked[place] = self._read(openings[place], turn, knowns[place])
+        return asked
+
+    def _over(self, traces: Sequence[Trace], prompts: Sequence[Prompt]) -> frozenset[int]:
+        """The places of traces with nothing left to use, to which being done is likely enough."""
+        ids, room = self.engine.vocabulary.ids, self.engine.context - QUESTION_TOKENS
+        places = [i for i, trace in enumerate(traces) if trace.steps and len(prompts[i].ids) <= room and Uses.of(trace).all]
+        if not places:
+            return frozenset()
+        leads = self.engine.leads([prompts[place] for place in places], ids[DONE], ids[ASK])
+        return frozenset(place for place, lead in zip(places, leads, strict=True) if lead > -self.done_within)
 
     def _prompt(self, trace: Trace, known: Known, context: list[Segment], opening: tuple[int, ...]) -> Prompt:
         own = {ASK, SOLVE, DONE} if trace.steps else {ASK, SOLVE}  # a trace without steps cannot be done

@@ -57,8 +57,10 @@ class VaryingSolver:
 class ScriptedEngine:
     """An engine that writes given pieces, turn by turn, and remembers its prompts."""
 
-    def __init__(self, vocabulary: Vocabulary, turns: Sequence[Sequence[Piece]], *, context: int = 512) -> None:
-        self.vocabulary, self.context = vocabulary, context
+    def __init__(
+        self, vocabulary: Vocabulary, turns: Sequence[Sequence[Piece]], *, context: int = 512, lead: float = 0.0
+    ) -> None:
+        self.vocabulary, self.context, self.lead = vocabulary, context, lead
         self.turns = [vocabulary.encode(turn) for turn in turns]
         self.prompts: list[Prompt] = []
 
@@ -67,3 +69,6 @@ class ScriptedEngine:
     ) -> list[list[int]]:
         self.prompts.extend(prompts)
         return [self.turns.pop(0) for _ in prompts]
+
+    def leads(self, prompts: Sequence[Prompt], one: int, other: int) -> list[float]:
+        return [self.lead] * len(prompts)

@@ -138,6 +138,17 @@ def test_samples_are_as_frequent_as_torch_finds_them_likely(engine: NumpyEngine,
     assert np.corrcoef(observed, likely)[0, 1] > 0.8
 
 
+def test_leads_are_torchs_and_spare_the_next_call_the_reading(
+    engine: NumpyEngine, torch_engine: TorchEngine, prompts: list[Prompt]
+) -> None:
+    asked = prompts[:8]
+    ours, theirs = (each.leads(asked, 5, 9) for each in (engine, torch_engine))
+    assert np.allclose(ours, theirs, atol=1e-3) and np.std(ours) > 1e-3
+    if engine.network.reusable(asked[0].ids, len(asked[0].ids) - 1):
+        assert engine._laid_out([asked[0].ids], 1).recalled == len(asked[0].ids) - 1
+    assert written(engine, asked) == written(torch_engine, asked)
+
+
 # Limits
 
 

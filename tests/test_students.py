@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from scripted import ScriptedEngine
 
+from socratic.arithmetic import Known, check_solution
 from socratic.dialect import (
     ASK,
     CAPITAL,
@@ -134,6 +135,28 @@ def test_capital_marks_are_written_where_the_style_has_them(vocabulary: Vocabula
 )
 def test_decomposers_turn_is_read_or_named(vocabulary: Vocabulary, turn: list[Piece], expected: str | Ended) -> None:
     assert asked(vocabulary, turn) == expected
+
+
+SUM = "48+20 = <<48+20=68>>68"
+USED = Trace(START.problem, (Step("How many in all?", SUM, "68", check_solution(SUM, Known.of(START.problem.question))[0]),))
+
+
+@pytest.mark.parametrize(
+    ("trace", "lead", "decoding", "is_over"),
+    [
+        (USED, -2.9, GREEDY, True),
+        (USED, -3.1, GREEDY, False),
+        (LATER, -2.9, GREEDY, False),  # 20 is left
+        (START, 9.0, GREEDY, False),
+        (USED, -2.9, Decoding(temperature=0.7), False),
+    ],
+)
+def test_who_has_used_everything_is_done_where_that_is_likely_enough(
+    vocabulary: Vocabulary, trace: Trace, lead: float, decoding: Decoding, is_over: bool
+) -> None:
+    engine = ScriptedEngine(vocabulary, [[ASK, " How many?", SOLVE] if trace.steps else [" How many?", SOLVE]], lead=lead)
+    asked = Decomposer(engine, MASKED, done_within=3.0).ask([trace], decoding)
+    assert asked == [Ended.DONE if is_over else "How many?"]
 
 
 def test_full_context_is_said_and_spares_the_others(vocabulary: Vocabulary) -> None:

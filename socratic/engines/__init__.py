@@ -33,3 +33,7 @@ class Engine(Protocol):
     ) -> list[list[int]]:
         """At most `max_tokens` ids after each prompt, the stop token included where one was written."""
         ...
+
+    def leads(self, prompts: Sequence[Prompt], one: int, other: int) -> list[float]:
+        """By how many nats a token is likelier than another one to follow each prompt."""
+        ...

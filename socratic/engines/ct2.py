@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import ctranslate2
+import numpy as np
 
 from socratic.engines import Prompt
 from socratic.errors import ModelError
@@ -52,6 +53,13 @@ class Ct2Engine:
             for place, ids in zip(places, written, strict=True):
                 completions[place] = ids
         return completions
+
+    def leads(self, prompts: Sequence[Prompt], one: int, other: int) -> list[float]:
+        """See `Engine.leads`."""
+        tokens = self.vocabulary.tokens
+        logits = np.array(self.generator.forward_batch([[tokens[i] for i in prompt.ids] for prompt in prompts]))  # (B, T, V)
+        ends = [row[len(prompt.ids) - 1] for row, prompt in zip(logits, prompts, strict=True)]
+        return [float(end[one] - end[other]) for end in ends]
 
     def _batch(
         self, many: list[tuple[int, ...]], banned: frozenset[int], stop: frozenset[int], max_tokens: int, decoding: Decoding

@@ -104,6 +104,14 @@ class NumpyEngine:
         written, self._past = self._written(batch, many, choose, stop, max_tokens)
         return written
 
+    def leads(self, prompts: Sequence[Prompt], one: int, other: int) -> list[float]:
+        """See `Engine.leads`; what is read for it is recalled by the next call."""
+        many = [prompt.ids for prompt in prompts]
+        batch = self._laid_out(many, 0)
+        ahead, behind = (self._read(batch)[:, -1] @ self.network.words[[one, other]].T).T
+        self._past += [batch.row(place, ids) for place, ids in enumerate(many)]
+        return [float(lead) for lead in ahead - behind]
+
     def _read_alike(self, prompts: Sequence[tuple[int, ...]]) -> None:
         """Read what prompts do not have in common with the past, where a batch of all would be padding or repetition to a third.
 

@@ -31,15 +31,28 @@ class TorchEngine:
     ) -> list[list[int]]:
         """See `Engine.complete`; one prompt after another differs in banned tokens, so each has a row of a mask."""
         torch.manual_seed(decoding.seed)
-        width = max(len(prompt.ids) for prompt in prompts)
-        ids = torch.tensor([[0] * (width - len(p.ids)) + list(p.ids) for p in prompts], device=self.device)  # (B, T)
-        mask = torch.tensor([[0] * (width - len(p.ids)) + [1] * len(p.ids) for p in prompts], device=self.device)
+        ids, mask = self._padded(prompts)
         forbidden = torch.zeros(len(prompts), self.vocabulary.size, dtype=torch.bool, device=self.device)
         for row, prompt in enumerate(prompts):
             forbidden[row, sorted(prompt.banned)] = True
         with torch.inference_mode():
             written = self._generate(ids, mask, forbidden, stop, max_tokens, decoding.temperature)
         return [_until(row, stop) for row in written.tolist()]
+
+    def leads(self, prompts: Sequence[Prompt], one: int, other: int) -> list[float]:
+        """See `Engine.leads`."""
+        ids, mask = self._padded(prompts)
+        with torch.inference_mode():
+            positions = (mask.cumsum(1) - 1).clamp(min=0)
+            logits = self.model(input_ids=ids, attention_mask=mask, position_ids=positions).logits[:, -1].float()  # (B, V)
+        leads: list[float] = (logits[:, one] - logits[:, other]).tolist()
+        return leads
+
+    def _padded(self, prompts: Sequence[Prompt]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids and mask (B, T), padded on the left."""
+        width = max(len(prompt.ids) for prompt in prompts)
+        ids = torch.tensor([[0] * (width - len(p.ids)) + list(p.ids) for p in prompts], device=self.device)
+        return ids, torch.tensor([[0] * (width - len(p.ids)) + [1] * len(p.ids) for p in prompts], device=self.device)
 
     def _generate(
         self,
