@@ -17,12 +17,12 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from socratic import config, methods, mix, provenance, tasks
+from socratic import config, mix, provenance, tasks
 from socratic.config import Cell, Recipes, StyleConfig, TrainConfig
 from socratic.dialect import GUIDED, Guidance
 from socratic.errors import ConfigError, ModelError
 from socratic.folders import find_pair, model_type, read_student
-from socratic.methods import Method, Plan
+from socratic.methods import Method, Plan, Way
 from socratic.schema import Labels, Problem, Trace, Training
 
 CELLS = Path(__file__).parent.parent / "experiments"  # of a checkout; an installed package has none
@@ -126,13 +126,19 @@ def _cell(path: Path) -> Cell:
 
 
 def _rank(cell: Cell) -> tuple[str, str, int, int, int, int]:
-    method, guidance = [*Method].index(Method(cell.method)), [*Guidance].index(Guidance(cell.guidance))
-    return cell.benchmark, cell.split, method, guidance, [*Plan].index(Plan(cell.plan)), cell.samples
+    way = way_of(cell)
+    places = [*Method].index(way.method), [*Guidance].index(way.guidance), [*Plan].index(way.plan)
+    return cell.benchmark, cell.split, *places, cell.samples
+
+
+def way_of(cell: Cell) -> Way:
+    """How the cell's problems become answers."""
+    return Way(Method(cell.method), Guidance(cell.guidance), Plan(cell.plan))
 
 
 def _students(path: Path, cell: Cell, shared: Mapping[str, Any]) -> Iterator[Student]:
     style = {**shared["style"], **cell.train.get("style", {})}
-    for training in methods.trainings(Method(cell.method), Guidance(cell.guidance), Plan(cell.plan)):
+    for training in way_of(cell).trainings():
         guidance = cell.guidance if training in GUIDED else "none"  # so that cells of all guidances share their solver
         try:
             settings = TrainConfig.model_validate({**shared, **cell.train, "style": style, "guidance": guidance})
@@ -188,7 +194,7 @@ def asked_of(cell: Cell, order: Order) -> Asked:
 
 def gold_of(cell: Cell, data: Path | None) -> dict[str, Trace] | None:
     """The worked solutions that an oracle's plans are read from, by problem."""
-    if cell.guidance == Guidance.NONE or cell.plan != Plan.GOLD:
+    if not way_of(cell).is_oracle:
         return None
     name = "gsm8k-socratic" if cell.benchmark == "gsm8k" else cell.benchmark
     traces = tasks.worked(name, cell.split, data=data)

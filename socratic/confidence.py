@@ -38,6 +38,7 @@ class Features:
     sound: float  # share of the k that finished without a wrong step
     verified: float  # share of the k whose steps are all verified
     grounded: float  # share of the winner's steps, over its whole camp, that are verified
+    likelihood: float  # of all the winner's solutions together, as its solver found them; 0 where nobody tells
     numbers_used: float  # share of the problem's numbers that the winner computes with
     all_used: float  # are these all?
     results_used: float  # share of the winner's results, but for the last, that it goes on computing with
@@ -64,6 +65,7 @@ class Features:
             sound=sum(map(is_sound, sampled)) / k,
             verified=sum(map(is_verified, sampled)) / k,
             grounded=sum(step.badge is Badge.VERIFIED for step in steps) / max(1, len(steps)),
+            likelihood=math.prod(step.likelihood or 0.0 for step in winner.steps),
             numbers_used=uses.numbers,
             all_used=float(uses.numbers == 1.0),
             results_used=uses.results,

@@ -1,7 +1,7 @@
 """Every method of the papers as one kind of callable: problems in, traces or votes out, ready for `evaluate`.
 
-In: a `Method`, what guides it, and the folders of the students that `trainings` asks for. Out: a `Reasoner`. Answer-only and
-chain-of-thought students run in the same loop as Socratic ones: their trace has one step without a subquestion.
+In: a `Way`, which is a method and what guides it, and the folders of the students that it needs. Out: a `Reasoner`. Answer-only
+and chain-of-thought students run in the same loop as Socratic ones: their trace has one step without a subquestion.
 Guidance out of a gold solution is an oracle and says so in each trace's source. Knows nothing of data files or of training.
 """
 
@@ -52,20 +52,34 @@ _STUDENTS = {
 }
 
 
-def trainings(method: Method, guidance: Guidance = Guidance.NONE, plan: Plan = Plan.GOLD) -> tuple[Training, ...]:
-    """The students that must be trained for a method, with this `guidance` in their configuration. Raises ConfigError."""
-    needed = _STUDENTS[method]
-    if guidance is Guidance.NONE:
-        return needed
-    if not GUIDED & set(needed):
-        raise ConfigError(f"'{method.value}' asks no subquestions, so nothing guides it; found guidance '{guidance.value}'")
-    return (*needed, Training.PLANNER) if plan is Plan.LEARNED else needed
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A method and what guides it; `plan` matters to guided ones alone."""
 
+    method: Method
+    guidance: Guidance = Guidance.NONE
+    plan: Plan = Plan.GOLD
 
-def describe(method: Method, guidance: Guidance = Guidance.NONE, plan: Plan = Plan.GOLD) -> str:
-    """For people and for each trace's source: `socratic-lockstep, operators (oracle)`."""
-    origin = "oracle" if plan is Plan.GOLD else "planner"
-    return method.value if guidance is Guidance.NONE else f"{method.value}, {guidance.value} ({origin})"
+    def __str__(self) -> str:
+        """For people and for each trace's source: `socratic-lockstep, operators (oracle)`."""
+        if self.guidance is Guidance.NONE:
+            return self.method.value
+        return f"{self.method.value}, {self.guidance.value} ({'oracle' if self.is_oracle else 'planner'})"
+
+    @property
+    def is_oracle(self) -> bool:
+        """Whether it is told of the gold solutions, as no student is that stands alone."""
+        return self.guidance is not Guidance.NONE and self.plan is Plan.GOLD
+
+    def trainings(self) -> tuple[Training, ...]:
+        """The students that must be trained for it, with its guidance in their configuration. Raises ConfigError."""
+        needed = _STUDENTS[self.method]
+        if self.guidance is Guidance.NONE:
+            return needed
+        if not GUIDED & set(needed):
+            name, told = self.method.value, self.guidance.value
+            raise ConfigError(f"'{name}' asks no subquestions, so nothing guides it; found guidance '{told}'")
+        return needed if self.is_oracle else (*needed, Training.PLANNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +91,9 @@ class Student:
 
 
 def reasoner(
-    method: Method,
+    way: Way,
     students: Mapping[Training, Path],
     *,
-    guidance: Guidance = Guidance.NONE,
-    plan: Plan = Plan.GOLD,
     gold: Mapping[str, Trace] | None = None,
     samples: int = 1,
     engine: str = "light",
@@ -89,17 +101,16 @@ def reasoner(
     calculator: bool = True,
     seed: int = 0,
 ) -> Reasoner:
-    """A method over the students' folders; with more than one sample it votes.
+    """A way over the students' folders; with more than one sample it votes.
 
-    `gold` holds the problems' solutions by problem id, which gold guidance alone needs. Raises ConfigError, ModelError; the
+    `gold` holds the problems' solutions by problem id, which oracles alone need. Raises ConfigError, ModelError; the
     reasoner itself raises DataError for a problem without gold solution.
     """
-    needed = trainings(method, guidance, plan)
+    needed = way.trainings()
     if missing := [training.value for training in needed if training not in students]:
-        raise ConfigError(f"'{method.value}' needs students for {', '.join(missing)}", hint="train them, see `trainings`")
+        raise ConfigError(f"'{way.method.value}' needs students for {', '.join(missing)}", hint="train them, see `trainings`")
     loaded = {training: load(students[training], training, engine) for training in needed}
-    pair = assemble(method, loaded, guidance=guidance, plan=plan, gold=gold)
-    orchestrator = Orchestrator(*pair, name=describe(method, guidance, plan), batch_size=batch_size)
+    orchestrator = Orchestrator(*assemble(way, loaded, gold=gold), name=str(way), batch_size=batch_size)
     return reasoning(orchestrator, samples=samples, decoding=Decoding(seed=seed, calculator=calculator))
 
 
@@ -125,22 +136,15 @@ def load(folder: Path, training: Training, engine: str) -> Student:
     return Student(open_engine(found, engine), found.style)
 
 
-def assemble(
-    method: Method,
-    students: Mapping[Training, Student],
-    *,
-    guidance: Guidance = Guidance.NONE,
-    plan: Plan = Plan.GOLD,
-    gold: Mapping[str, Trace] | None = None,
-) -> tuple[Asks, Solves]:
-    """The two sides of the loop for a method. Raises ConfigError where students were trained for another guidance."""
+def assemble(way: Way, students: Mapping[Training, Student], *, gold: Mapping[str, Trace] | None = None) -> tuple[Asks, Solves]:
+    """The two sides of the loop. Raises ConfigError where students were trained for another guidance."""
     for training, student in students.items():
-        expected = guidance if training in GUIDED else Guidance.NONE
+        expected = way.guidance if training in GUIDED else Guidance.NONE
         if student.style.guidance is not expected:
             found = f"'{training.value}' was trained with guidance '{student.style.guidance.value}'"
             raise ConfigError(f"{found}, expected '{expected.value}'", hint="train it with that guidance, or ask for this one")
-    guides = _guides(students, guidance, plan, gold)
-    match method:
+    guides = _guides(way, students, gold)
+    match way.method:
         case Method.ANSWER_ONLY:
             only = students[Training.ANSWER]
             return Undivided(), Answerer(only.engine, only.style)
@@ -150,17 +154,15 @@ def assemble(
         case Method.UNIFIED:
             only = students[Training.UNIFIED]
             return Decomposer(only.engine, only.style, guides), Solver(only.engine, only.style, guides)
-    asks, solves = (students[training] for training in _STUDENTS[method])
+    asks, solves = (students[training] for training in _STUDENTS[way.method])
     decomposer, solver = Decomposer(asks.engine, asks.style, guides), Solver(solves.engine, solves.style)
-    return (Ahead(decomposer) if method is Method.AT_ONCE else decomposer), solver
+    return (Ahead(decomposer) if way.method is Method.AT_ONCE else decomposer), solver
 
 
-def _guides(
-    students: Mapping[Training, Student], guidance: Guidance, plan: Plan, gold: Mapping[str, Trace] | None
-) -> Guides | None:
-    if guidance is Guidance.NONE:
+def _guides(way: Way, students: Mapping[Training, Student], gold: Mapping[str, Trace] | None) -> Guides | None:
+    if way.guidance is Guidance.NONE:
         return None
-    if plan is Plan.GOLD:
+    if way.is_oracle:
         if gold is None:
             raise ConfigError("gold guidance needs the problems' solutions", hint="give `gold`, or let a planner plan")
         return GoldPlans(gold)

@@ -16,7 +16,7 @@ from socratic.answers import same_answer
 from socratic.arithmetic import Known, check_solution, equations, find_numbers
 from socratic.errors import DataError
 from socratic.orchestrator import Asks, Solves, bare
-from socratic.schema import Decoding, Ended, Problem, Step, Trace
+from socratic.schema import Decoding, Ended, Problem, Solution, Step, Trace
 
 Pair = tuple[Asks, Solves]
 Gold = Mapping[str, Trace]  # playable ones, by the problem's id
@@ -90,10 +90,10 @@ class GoldSolver:
     def __init__(self, gold: Gold) -> None:
         self.gold = gold
 
-    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
         """For each trace the next gold solution, or NO_ANSWER where there is no more."""
         due = [_due(trace, self.gold) for trace in traces]
-        return [step.solution if step else Ended.NO_ANSWER for step in due]
+        return [Solution(step.solution) if step else Ended.NO_ANSWER for step in due]
 
 
 class PerfectStopping:
@@ -131,7 +131,7 @@ class _Unmarked:
     def __init__(self, solver: Solves) -> None:
         self.solver = solver
 
-    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
         """The solver's solutions."""
         return self.solver.solve(list(map(_unmarked, traces)), [q.partition(AGAIN)[0] for q in questions], decoding)
 

@@ -20,7 +20,7 @@ from socratic.answers import Kind, lenient, normal_number
 from socratic.arithmetic import MAX_DIGITS, check_solution, find_numbers, known_after, number_text
 from socratic.confidence import Calibrations, load
 from socratic.errors import UsageError
-from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace
+from socratic.schema import Decoding, Ended, Problem, Solution, Source, Step, Trace
 from socratic.voting import UNCALIBRATED, Vote, count
 
 GREEDY = Decoding()
@@ -39,7 +39,7 @@ class Asks(Protocol):
 class Solves(Protocol):
     """A solver."""
 
-    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
         """For each trace a solution to its next subquestion, equations as `<<48/2=24>>`, or why there is none."""
         ...
 
@@ -150,7 +150,7 @@ class Orchestrator:
             return
         solutions = self.solver.solve([traces[place] for place in questions], list(questions.values()), decoding)
         for (place, question), solution in zip(questions.items(), solutions, strict=True):
-            if isinstance(solution, Ended) or _is_repeated(traces[place], question, solution):
+            if isinstance(solution, Ended) or _is_repeated(traces[place], question, solution.text):
                 traces[place] = _end(traces[place], solution if isinstance(solution, Ended) else Ended.REPEATED)
             else:
                 traces[place] = _with_step(traces[place], question, solution)
@@ -202,13 +202,13 @@ def _end(trace: Trace, why: Ended) -> Trace:
     return replace(trace, ended=why, answer=None if why is Ended.NO_ANSWER else answer)
 
 
-def _with_step(trace: Trace, question: str, solution: str) -> Trace:
+def _with_step(trace: Trace, question: str, solution: Solution) -> Trace:
     """The trace with one more step, checked; where the solution has neither an answer nor words it ends."""
-    checks, _ = check_solution(solution, known_after(trace))
-    answer = checks[-1].stated if checks else _said(solution)
-    step = Step(question, solution, answer, checks)
+    checks, _ = check_solution(solution.text, known_after(trace))
+    answer = checks[-1].stated if checks else _said(solution.text)
+    step = Step(question, solution.text, answer, checks, solution.likelihood)
     longer = replace(trace, steps=(*trace.steps, step))
-    return longer if answer or _STATEMENT.search(solution) else _end(longer, Ended.NO_ANSWER)
+    return longer if answer or _STATEMENT.search(solution.text) else _end(longer, Ended.NO_ANSWER)
 
 
 _STATEMENT = re.compile(r"[^\W\d_] [^\W\d_]")  # two words: a fact that computes nothing, on the way to a yes, no or letter

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from socratic import methods, mix, provenance, runlog
-from socratic.cells import Asked, Order, Sets, Student, Task, asked_of, gold_of, tasks_of
+from socratic.cells import Asked, Order, Sets, Student, Task, asked_of, gold_of, tasks_of, way_of
 from socratic.config import TrainConfig
 from socratic.dialect import Guidance
 from socratic.display import Look, Seen
@@ -29,7 +29,6 @@ from socratic.errors import ConfigError, RunError, SocraticError
 from socratic.evaluate import Reasoner, Resumable, count_right, evaluate, partials
 from socratic.folders import weights_sum
 from socratic.locks import alone
-from socratic.methods import Method, Plan
 from socratic.processes import side_by_side
 from socratic.report import Row, Score, Table, plot, plot_growth
 from socratic.schema import Decoding, Problem, RunRecord, Trace, Training
@@ -233,10 +232,8 @@ def _score(task: Task, *, sets: Sets, order: Order, makers: Makers) -> Score:
 def _reasoner(task: Task, order: Order, makers: Makers) -> Reasoner:
     cell = task.cell
     return makers.reasoner(
-        Method(cell.method),
+        way_of(cell),
         {student.training: order.out / "students" / student.name / "student" for student in task.students},
-        guidance=Guidance(cell.guidance),
-        plan=Plan(cell.plan),
         gold=gold_of(cell, order.data),
         samples=cell.samples,
         engine=order.engine,

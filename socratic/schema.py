@@ -115,12 +115,13 @@ def badge(checks: Sequence[Check]) -> Badge:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One subquestion, the solution to it, its answer, and the checks of its equations."""
+    """One subquestion, the solution to it, its answer, the checks of its equations, and how likely the solver found it (0..1)."""
 
     question: str
     solution: str
     answer: str
     checks: tuple[Check, ...] = ()
+    likelihood: float | None = field(default=None, compare=False)  # a batch may change its last digits
 
     @property
     def badge(self) -> Badge:
@@ -132,6 +133,14 @@ class Step:
         """The solution without calculator marks: `48/2 = 24`."""
         before, *marked = self.solution.split("<<")
         return (before + "".join(part.partition(">>")[2] for part in marked)).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What a solver wrote, and how likely it found that, in 0..1; None where it cannot tell."""
+
+    text: str
+    likelihood: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +186,8 @@ class Trace:
         return answer if self.ended is Ended.DONE else f"{answer} ({self.ended.value if self.ended else 'not finished'})"
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON shape of docs/design.md, section 1."""
-        return asdict(self)
+        """The JSON shape of docs/design.md, section 1; a step that nobody weighed says nothing of it."""
+        return asdict(self, dict_factory=_said)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Trace:
@@ -196,9 +205,13 @@ class Trace:
             raise DataError(f"not a trace: {type(error).__name__}: {error}") from error
 
 
+def _said(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if (name, value) != ("likelihood", None)}
+
+
 def _step(data: dict[str, Any]) -> Step:
     checks = tuple(_check(c) for c in data.get("checks", ()))
-    return _typed(Step(data["question"], data["solution"], data["answer"], checks))
+    return _typed(Step(data["question"], data["solution"], data["answer"], checks, data.get("likelihood")))
 
 
 def _check(data: dict[str, Any]) -> Check:
@@ -207,7 +220,13 @@ def _check(data: dict[str, Any]) -> Check:
 
 
 Value = TypeVar("Value", Problem, Operand, Check, Step, Source, Trace)
-_PLAIN = {"str": (str,), "str | None": (str, type(None)), "int": (int,), "int | None": (int, type(None))}
+_PLAIN = {
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "int": (int,),
+    "int | None": (int, type(None)),
+    "float | None": (float, int, type(None)),
+}
 
 
 def _typed(value: Value) -> Value:

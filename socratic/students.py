@@ -8,6 +8,7 @@ asks nothing, who asks without reading solutions, who writes the answer alone. G
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,10 +20,10 @@ from socratic import dialect, readback, transcript
 from socratic.arithmetic import Known, calculate, known_after, number_value
 from socratic.confidence import Uses
 from socratic.dialect import ASK, DONE, END, EQUALS, MARKS, RESULTS, SOLVE, Guidance, Mark, Piece, Segment, Solutions, Style
-from socratic.engines import Engine, Prompt
+from socratic.engines import Completion, Engine, Prompt
 from socratic.errors import ExpressionError, UsageError
 from socratic.folders import StudentFolder, find_pair
-from socratic.schema import Decoding, Ended, Problem, Trace
+from socratic.schema import Decoding, Ended, Problem, Solution, Trace
 
 QUESTION_TOKENS = 40  # at most, of a subquestion
 PLAN_TOKENS = 96
@@ -88,8 +89,8 @@ class Planner:
         end = frozenset({self.engine.vocabulary.ids[END]})
         prompts = [self._prompt(problem) for problem in new]
         written = _complete(self.engine, prompts, stop=end, most=PLAN_TOKENS, least=1, decoding=Decoding())
-        for problem, ids in zip(new, written, strict=True):
-            pieces = self.engine.vocabulary.decode(ids or [])
+        for problem, plan in zip(new, written, strict=True):
+            pieces = self.engine.vocabulary.decode(plan.ids if plan else [])
             self.plans[problem] = readback.read_guide(piece for piece in pieces if piece is not END)
         return [self.plans[problem] for problem in problems]
 
@@ -149,10 +150,10 @@ class Decomposer:
         may = dialect.allowed_marks(known, self.style) | own
         return Prompt((*self.engine.vocabulary.encode_segments(context), *opening), _banned(self.engine, may))
 
-    def _read(self, opening: tuple[int, ...], turn: list[int] | None, known: Known) -> str | Ended:
+    def _read(self, opening: tuple[int, ...], turn: Completion | None, known: Known) -> str | Ended:
         if turn is None:
             return Ended.CONTEXT_FULL
-        pieces = self.engine.vocabulary.decode([*opening, *turn])
+        pieces = self.engine.vocabulary.decode([*opening, *turn.ids])
         if pieces[:1] == [DONE]:
             return Ended.DONE
         if pieces[:1] != [ASK] or pieces[-1:] != [SOLVE]:
@@ -181,7 +182,7 @@ class Answerer:
     def __init__(self, engine: Engine, style: Style) -> None:
         self.engine, self.style = engine, style
 
-    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
         """For each trace the answer to its problem as text, or CONTEXT_FULL."""
         vocabulary, may = self.engine.vocabulary, frozenset({END})
         ids = [vocabulary.encode_segments(transcript.answer_prompt(trace.problem, self.style)) for trace in traces]
@@ -190,8 +191,9 @@ class Answerer:
         written = _complete(self.engine, prompts, stop=stop, most=ANSWER_TOKENS, least=ANSWER_TOKENS, decoding=decoding)
         return [Ended.CONTEXT_FULL if turn is None else self._read(turn) for turn in written]
 
-    def _read(self, turn: list[int]) -> str:
-        return "".join(piece for piece in self.engine.vocabulary.decode(turn) if isinstance(piece, str)).strip()
+    def _read(self, turn: Completion) -> Solution:
+        pieces = self.engine.vocabulary.decode(turn.ids)
+        return Solution("".join(piece for piece in pieces if isinstance(piece, str)).strip(), math.exp(turn.log_likelihood))
 
 
 @dataclass
@@ -202,6 +204,7 @@ class _Turn:
     known: Known
     equations: list[tuple[list[Piece], str]] = field(default_factory=list)
     rest: list[Piece] = field(default_factory=list)
+    log_likelihood: float = 0.0
     full: bool = False
     over: bool = False
 
@@ -213,7 +216,7 @@ class Solver:
         self.engine, self.style, self.guides = engine, style, guides
         self.limits = limits or LIMITS[style.solutions]
 
-    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
         """For each trace and its next subquestion a solution with calculator marks, or CONTEXT_FULL."""
         contexts = _contexts(traces, self.style, self.guides)
         turns = [self._open(*given) for given in zip(traces, questions, contexts, strict=True)]
@@ -241,14 +244,16 @@ class Solver:
         for turn, new in zip(turns, written, strict=True):
             self._read(turn, new, decoding)
 
-    def _read(self, turn: _Turn, new: list[int] | None, decoding: Decoding) -> None:
-        pieces = self.engine.vocabulary.decode(new or [])
+    def _read(self, turn: _Turn, new: Completion | None, decoding: Decoding) -> None:
         if new is None:
             turn.full = turn.over = True
-        elif not decoding.calculator:
+            return
+        pieces = self.engine.vocabulary.decode(new.ids)
+        turn.log_likelihood += new.log_likelihood
+        if not decoding.calculator:
             turn.equations, turn.rest, turn.over = *_own_results(pieces), True
         elif pieces[-1:] == [EQUALS]:
-            self._calculate(turn, new, pieces[:-1])
+            self._calculate(turn, new.ids, pieces[:-1])
         else:
             turn.rest, turn.over = [p for p in pieces if p is not END], True
 
@@ -267,10 +272,11 @@ class Solver:
         turn.equations.append((pieces, result))
         turn.known = turn.known.having(number_value(result))
 
-    def _close(self, trace: Trace, turn: _Turn) -> str | Ended:
+    def _close(self, trace: Trace, turn: _Turn) -> Solution | Ended:
         if turn.full and not turn.equations:
             return Ended.CONTEXT_FULL
-        return readback.read_solution(turn.equations, turn.rest, known_after(trace))
+        text = readback.read_solution(turn.equations, turn.rest, known_after(trace))
+        return Solution(text, math.exp(turn.log_likelihood))
 
 
 _BELOW_ZERO = re.compile(r"(?<!\S)[-\u2212]\d|\b(?:below|debt|degrees?|minus|negative|overdrawn|owes?|temperature)\b", re.I)
@@ -334,13 +340,13 @@ def _banned(engine: Engine, may: frozenset[Mark]) -> frozenset[int]:
 
 def _complete(
     engine: Engine, prompts: Sequence[Prompt], *, stop: frozenset[int], most: int, least: int, decoding: Decoding
-) -> list[list[int] | None]:
+) -> list[Completion | None]:
     """Completions of at most so many tokens, fewer where the context has no room for them; None where not even `least` fit."""
     room = [min(most, engine.context - len(prompt.ids)) for prompt in prompts]
-    completions: list[list[int] | None] = [None] * len(prompts)
+    completions: list[Completion | None] = [None] * len(prompts)
     for tokens in sorted({tokens for tokens in room if tokens >= least}):
         fits = [place for place, fit in enumerate(room) if fit == tokens]  # by its own room: batches change nothing
         written = engine.complete([prompts[p] for p in fits], stop=stop, max_tokens=tokens, decoding=decoding)
-        for place, ids in zip(fits, written, strict=True):
-            completions[place] = ids
+        for place, completion in zip(fits, written, strict=True):
+            completions[place] = completion
     return completions

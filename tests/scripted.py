@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 from socratic.dialect import Piece
-from socratic.engines import Prompt
-from socratic.schema import Decoding, Ended, Trace
+from socratic.engines import Completion, Prompt
+from socratic.schema import Decoding, Ended, Solution, Trace
 from socratic.vocabulary import Vocabulary
+
+
+def told(said: str | Ended) -> Solution | Ended:
+    """As a solver returns it that cannot tell how likely it is."""
+    return said if isinstance(said, Ended) else Solution(said)
 
 
 class ScriptedDecomposer:
@@ -35,10 +41,10 @@ class ScriptedSolver:
         self.questions: list[str] = []
         self.decodings: list[Decoding] = []
 
-    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
         self.questions.extend(questions)
         self.decodings.append(decoding)
-        return [self.script[question] for question in questions]
+        return [told(self.script[question]) for question in questions]
 
 
 class VaryingSolver:
@@ -49,13 +55,14 @@ class VaryingSolver:
         self.turns = {question: itertools.cycle(solutions[1:]) for question, solutions in script.items()}
         self.batches: list[int] = []
 
-    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
         self.batches.append(len(questions))
-        return [next(self.turns[question]) if decoding.temperature else self.script[question][0] for question in questions]
+        said = [next(self.turns[question]) if decoding.temperature else self.script[question][0] for question in questions]
+        return list(map(told, said))
 
 
 class ScriptedEngine:
-    """An engine that writes given pieces, turn by turn, and remembers its prompts."""
+    """An engine that writes given pieces, turn by turn, each as likely as not, and remembers its prompts."""
 
     def __init__(
         self, vocabulary: Vocabulary, turns: Sequence[Sequence[Piece]], *, context: int = 512, lead: float = 0.0
@@ -66,9 +73,9 @@ class ScriptedEngine:
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
-    ) -> list[list[int]]:
+    ) -> list[Completion]:
         self.prompts.extend(prompts)
-        return [self.turns.pop(0) for _ in prompts]
+        return [Completion(self.turns.pop(0), math.log(0.5)) for _ in prompts]
 
     def leads(self, prompts: Sequence[Prompt], one: int, other: int) -> list[float]:
         return [self.lead] * len(prompts)

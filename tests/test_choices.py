@@ -28,7 +28,7 @@ from socratic.errors import DataError, NoDataError
 from socratic.evaluate import evaluate
 from socratic.mix import Mix, Refused, training_mix
 from socratic.orchestrator import Orchestrator
-from socratic.schema import Decoding, Ended, Problem, Report, Source, Step, Trace, Training, read_jsonl, write_jsonl
+from socratic.schema import Decoding, Ended, Problem, Report, Solution, Source, Step, Trace, Training, read_jsonl, write_jsonl
 from socratic.students import Undivided
 from socratic.transcript import lesson
 
@@ -250,8 +250,8 @@ class ByHeart:
         asks = (self._turns(trace, Role.DECOMPOSER) for trace in traces)
         return [Ended.DONE if done else ask[len(t.steps)] for done, ask, t in zip(is_done, asks, traces, strict=True)]
 
-    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
-        return [self._turns(trace, Role.SOLVER)[len(trace.steps)] for trace in traces]
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
+        return [Solution(self._turns(trace, Role.SOLVER)[len(trace.steps)]) for trace in traces]
 
 
 def scored(orchestrator: Orchestrator, asked: Sequence[Problem], folder: Path) -> Report:

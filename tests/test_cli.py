@@ -142,6 +142,8 @@ def test_evaluate_reports_both_ways_and_spares_good_lines_from_broken_ones(tmp_p
     report = json.loads((tmp_path / "runs/evaluate/mine-calculator.json").read_text())
     assert "strictly" in done.stdout and report["strict"]["count"] <= report["correct"]
     assert report["record"]["data"].keys() == {"mine.jsonl"} and report["record"]["batch_size"] == 32
+    once = run("evaluate", "mine.jsonl", "--no-bare", "--limit", "1", "--out", "once", cwd=tmp_path)
+    assert once.stdout.count("calculator: ") == 1 and not list((tmp_path / "once").glob("*-bare*"))
 
 
 def test_held_out_families_are_a_data_set(tmp_path: Path) -> None:

@@ -80,6 +80,14 @@ def test_who_finds_no_numbers_in_a_problem_has_not_used_them() -> None:
     assert (found.numbers, found.numbers_used, found.all_used) == (0.0, 0.0, 0.0)
 
 
+def test_a_trace_is_as_likely_as_its_solutions_together_and_one_that_nobody_weighed_is_not() -> None:
+    trace = vote([GOOD]).trace
+    first, second = trace.steps
+    weighed = replace(trace, steps=(replace(first, likelihood=0.5), replace(second, likelihood=0.8)))
+    assert Features.of([weighed], [[weighed]], 1.0).likelihood == pytest.approx(0.4)
+    assert Features.of([trace], [[trace]], 1.0).likelihood == 0.0
+
+
 def test_features_read_back_and_others_are_refused() -> None:
     found = features(GOOD, BACKWARDS)
     assert Features.from_dict(json.loads(json.dumps(asdict(found)))) == found

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import ScriptedDecomposer, ScriptedSolver
+from scripted import ScriptedDecomposer, ScriptedSolver, told
 
 from socratic.compare import compare
 from socratic.diagnose import SETTING, Diagnosis, Row, Setting, Study, load_gold, plot, set_up
 from socratic.errors import DataError, UsageError
 from socratic.faults import Fault
 from socratic.oracles import Pair, Swap
-from socratic.schema import Decoding, Ended, Problem, Step, Trace, write_jsonl
+from socratic.schema import Decoding, Ended, Problem, Solution, Step, Trace, write_jsonl
 
 N = 8
 SET = Setting("scripted", "", "plums", "", N, calculator=True, seed=0)
@@ -78,11 +78,11 @@ def test_who_errs_only_in_asking_gains_everything_from_gold_questions(tmp_path: 
     left: dict[str, str | Ended] = {trace.steps[1].question: "<<2-5=-3>>-3" for trace in GOLD}
 
     class Builds(ScriptedSolver):
-        def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+        def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
             """Right where the step before is."""
             lost = [any(step.answer == "2" for step in trace.steps) for trace in traces]
             script = [{**SOLVES, **wrong, **left} if is_lost else {**SOLVES, **wrong} for is_lost in lost]
-            return [said[question] for said, question in zip(script, questions, strict=True)]
+            return [told(said[question]) for said, question in zip(script, questions, strict=True)]
 
     found = run((ScriptedDecomposer(asks), Builds({})), tmp_path)
     assert (row(found, Swap.AS_IS).accuracy, row(found, Swap.QUESTIONS).accuracy) == (0, 1)
@@ -106,10 +106,11 @@ def test_who_errs_only_in_stopping_is_mended_by_perfect_stopping(
 
 def test_exact_arithmetic_is_a_swap_where_results_are_the_students_own(tmp_path: Path) -> None:
     class Own(ScriptedSolver):
-        def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+        def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
             """Every result is 1 where the solver writes it."""
             exact = [str(self.script[question]) for question in questions]
-            return exact if decoding.calculator else [f"<<{text[2:].partition('=')[0]}=1>>1" for text in exact]
+            own = [f"<<{text[2:].partition('=')[0]}=1>>1" for text in exact]
+            return list(map(told, exact if decoding.calculator else own))
 
     own = replace(SET, calculator=False)
     found = run((ScriptedDecomposer(ASKS), Own(SOLVES)), tmp_path, own)
@@ -157,7 +158,7 @@ class Breaks(ScriptedSolver):
         super().__init__(SOLVES)
         self.calls = calls
 
-    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
         self.calls -= 1
         if self.calls < 0:
             raise KeyboardInterrupt

@@ -20,11 +20,12 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from socratic.dialect import ASK, PROBLEM, SOLVE
-from socratic.engines import Prompt
+from socratic.engines import Engine, Prompt
+from socratic.engines.ct2 import Ct2Engine
 from socratic.engines.numpy import NumpyEngine
 from socratic.engines.torch import TorchEngine
 from socratic.errors import ModelError
-from socratic.schema import Decoding, Problem, Step, Trace
+from socratic.schema import Decoding, Problem, Solution, Step, Trace
 from socratic.students import load_pair
 from socratic.vocabulary import Vocabulary
 
@@ -52,6 +53,10 @@ def torch_engine(folder: Path) -> TorchEngine:
 
 @pytest.fixture(scope="module")
 def prompts(folder: Path) -> list[Prompt]:
+    return some_prompts(folder)
+
+
+def some_prompts(folder: Path) -> list[Prompt]:
     """48 random ones: problems alone and with a subquestion or two, each with tokens that it must not write."""
     vocabulary = Vocabulary.load(folder)
     draw, words = random.Random(0), range(vocabulary.size - len(vocabulary.ids))
@@ -73,7 +78,7 @@ def written(
     max_tokens: int = 12,
     decoding: Decoding = GREEDY,
 ) -> list[list[int]]:
-    return engine.complete(prompts, stop=stop, max_tokens=max_tokens, decoding=decoding)
+    return [row.ids for row in engine.complete(prompts, stop=stop, max_tokens=max_tokens, decoding=decoding)]
 
 
 # The same function as torch's
@@ -147,6 +152,34 @@ def test_leads_are_torchs_and_spare_the_next_call_the_reading(
     if engine.network.reusable(asked[0].ids, len(asked[0].ids) - 1):
         assert engine._laid_out([asked[0].ids], 1).recalled == len(asked[0].ids) - 1
     assert written(engine, asked) == written(torch_engine, asked)
+
+
+WAYS = pytest.mark.parametrize("decoding", [GREEDY, Decoding(temperature=0.7)], ids=["greedy", "sampled"])
+
+
+def require_as_likely(writes: Engine, reads: TorchEngine, prompts: list[Prompt], decoding: Decoding) -> None:
+    """What one writes must be as likely as torch, which reads all of it at once, finds it among what might follow."""
+    prompts = [p for p in prompts if reads.vocabulary.ids[ASK] in p.ids]  # else a prefix LM takes it for the problem's end
+    stop = frozenset(range(0, reads.vocabulary.size, 9))
+    for prompt, found in zip(prompts, writes.complete(prompts, stop=stop, max_tokens=6, decoding=decoding), strict=True):
+        with torch.inference_mode():
+            logits = reads.model(input_ids=torch.tensor([[*prompt.ids, *found.ids]])).logits[0, len(prompt.ids) - 1 : -1].float()
+            logits[:, sorted(prompt.banned)] = float("-inf")
+            gains = logits.log_softmax(-1)[range(len(found.ids)), found.ids]
+        assert found.log_likelihood == pytest.approx(gains.sum().item(), abs=2e-3) and found.log_likelihood < -0.01
+
+
+@WAYS
+def test_both_know_how_likely_their_completions_are(
+    engine: NumpyEngine, torch_engine: TorchEngine, prompts: list[Prompt], decoding: Decoding
+) -> None:
+    require_as_likely(engine, torch_engine, prompts, decoding)
+    require_as_likely(torch_engine, torch_engine, prompts, decoding)
+
+
+@WAYS
+def test_ctranslate2_knows_how_likely_its_completions_are(student: Path, decoding: Decoding) -> None:
+    require_as_likely(Ct2Engine(student), TorchEngine(student), some_prompts(student), decoding)
 
 
 # Limits
@@ -296,7 +329,8 @@ def test_both_engines_ask_and_solve_alike(bert_student: Path) -> None:
     for kind in ("light", "torch"):
         decomposer, solver = load_pair(str(bert_student), engine=kind)
         asked = decomposer.ask([START, LATER], GREEDY)
-        found.append((asked, solver.solve([START, LATER], ["How many did Nora sell?", "How many?"], GREEDY)))
+        solved = solver.solve([START, LATER], ["How many did Nora sell?", "How many?"], GREEDY)
+        found.append((asked, [one.text if isinstance(one, Solution) else one for one in solved]))
     assert found[0] == found[1]
 
 

@@ -19,10 +19,10 @@ import pytest
 from socratic import benchmarks, models
 from socratic.dataset import IGNORED, Example, examples
 from socratic.dialect import ASK, GUIDED, Guidance, Numbers, Solutions, Style
-from socratic.engines import Prompt
+from socratic.engines import Completion, Prompt
 from socratic.errors import ConfigError, DataError, UsageError
 from socratic.evaluate import evaluate, grade
-from socratic.methods import Method, Plan, Student, assemble, describe, reasoner, reasoning, trainings
+from socratic.methods import Method, Plan, Student, Way, assemble, reasoner, reasoning
 from socratic.mix import as_learned, trainable
 from socratic.orchestrator import Orchestrator
 from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace, Training
@@ -32,8 +32,8 @@ from socratic.voting import Vote
 
 STYLES = [Style(numbers, solutions) for numbers in Numbers for solutions in Solutions]
 SOCRATIC = (Method.UNIFIED, Method.AT_ONCE, Method.LOCKSTEP)
-CELLS = [(method, Guidance.NONE, Plan.GOLD) for method in Method]
-CELLS += [(method, guidance, plan) for method in SOCRATIC for guidance in Guidance if guidance != "none" for plan in Plan]
+WAYS = [Way(method) for method in Method]
+WAYS += [Way(method, guidance, plan) for method in SOCRATIC for guidance in Guidance if guidance != "none" for plan in Plan]
 Students = dict[Training, Student]
 
 
@@ -75,8 +75,8 @@ class TaughtEngine:
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
-    ) -> list[list[int]]:
-        return [self._continue(prompt, stop)[:max_tokens] for prompt in prompts]
+    ) -> list[Completion]:
+        return [Completion(self._continue(prompt, stop)[:max_tokens], 0.0) for prompt in prompts]
 
     def _continue(self, prompt: Prompt, stop: frozenset[int]) -> list[int]:
         start = len(prompt.ids)
@@ -106,8 +106,8 @@ class Lessons:
             self.made[training, style] = list(examples(taken, self.vocabulary, style, training))
         return self.made[training, style]
 
-    def students(self, method: Method, style: Style, guidance: Guidance = Guidance.NONE, plan: Plan = Plan.GOLD) -> Students:
-        return {training: self.student(training, style, guidance) for training in trainings(method, guidance, plan)}
+    def students(self, way: Way, style: Style) -> Students:
+        return {training: self.student(training, style, way.guidance) for training in way.trainings()}
 
     def student(self, training: Training, style: Style, guidance: Guidance) -> Student:
         own = replace(style, guidance=guidance if training in GUIDED else Guidance.NONE)
@@ -140,22 +140,21 @@ def can_learn(method: Method, style: Style, *, verbal: bool) -> bool:
 
 
 TAUGHT = [
-    pytest.param(*cell, style, verbal, id=f"{describe(*cell)}-{style.numbers}-{style.solutions}{'-verbal' * verbal}")
-    for cell in CELLS
+    pytest.param(way, style, verbal, id=f"{way}-{style.numbers}-{style.solutions}{'-verbal' * verbal}")
+    for way in WAYS
     for style in STYLES
     for verbal in (False, True)
-    if can_learn(cell[0], style, verbal=verbal)
+    if can_learn(way.method, style, verbal=verbal)
 ]
 
 
-@pytest.mark.parametrize(("method", "guidance", "plan", "style", "verbal"), TAUGHT)
+@pytest.mark.parametrize(("way", "style", "verbal"), TAUGHT)
 def test_a_student_writes_what_it_was_supervised_on_and_nothing_else(
-    method: Method, guidance: Guidance, plan: Plan, style: Style, verbal: bool, sums: Lessons, verbals: Lessons
+    way: Way, style: Style, verbal: bool, sums: Lessons, verbals: Lessons
 ) -> None:
     lessons = verbals if verbal else sums
-    students = lessons.students(method, style, guidance, plan)
-    pair = assemble(method, students, guidance=guidance, plan=plan, gold=lessons.gold)
-    found = Orchestrator(*pair).solve_many(lessons.problems)
+    students = lessons.students(way, style)
+    found = Orchestrator(*assemble(way, students, gold=lessons.gold)).solve_many(lessons.problems)
     assert [trace.ended for trace in found] == [Ended.DONE] * len(found)
     assert all(map(grade, found))
     for training, student in students.items():
@@ -168,8 +167,8 @@ def test_a_student_writes_what_it_was_supervised_on_and_nothing_else(
 
 @pytest.mark.parametrize("method", Method)
 def test_the_steps_come_back_and_are_one_where_nothing_was_asked(method: Method, sums: Lessons) -> None:
-    students = sums.students(method, Style(Numbers.DIGITS))
-    found = Orchestrator(*assemble(method, students)).solve_many(sums.problems)
+    students = sums.students(Way(method), Style(Numbers.DIGITS))
+    found = Orchestrator(*assemble(Way(method), students)).solve_many(sums.problems)
     learned = [as_learned(trace, Style()) for trace in sums.traces]
     alone = method in (Method.ANSWER_ONLY, Method.COT)
     assert [[step.question for step in trace.steps] for trace in found] == [
@@ -186,8 +185,9 @@ def test_a_student_taught_the_answers_of_other_problems_is_wrong(sums: Lessons, 
     turned = [
         replace(one, problem=replace(one.problem, answer=other.answer)) for one, other in zip(sums.traces, others, strict=True)
     ]
-    students = Lessons(turned, vocabulary).students(Method.ANSWER_ONLY, Style(Numbers.DIGITS))
-    found = Orchestrator(*assemble(Method.ANSWER_ONLY, students)).solve_many(sums.problems)
+    way = Way(Method.ANSWER_ONLY)
+    students = Lessons(turned, vocabulary).students(way, Style(Numbers.DIGITS))
+    found = Orchestrator(*assemble(way, students)).solve_many(sums.problems)
     assert not any(map(grade, found))
 
 
@@ -203,8 +203,8 @@ def test_gold_traces_score_100_percent_on_gsm8k_and_shuffled_ones_nearly_none(tm
         assert report.n == 1319 and least <= report.accuracy <= most
 
 
-def voted(lessons: Lessons, method: Method, style: Style) -> list[Vote]:
-    orchestrator = Orchestrator(*assemble(method, lessons.students(method, style)))
+def voted(lessons: Lessons, way: Way, style: Style) -> list[Vote]:
+    orchestrator = Orchestrator(*assemble(way, lessons.students(way, style)))
     votes = list(reasoning(orchestrator, samples=3, decoding=Decoding())(lessons.problems))
     return [found for found in votes if isinstance(found, Vote)]
 
@@ -212,7 +212,7 @@ def voted(lessons: Lessons, method: Method, style: Style) -> list[Vote]:
 @pytest.mark.parametrize("method", Method)
 def test_every_method_votes_on_numbers_and_on_yes_and_no(method: Method, sums: Lessons, verbals: Lessons) -> None:
     for lessons in (sums, verbals):
-        votes = voted(lessons, method, Style(Numbers.DIGITS, Solutions.SENTENCE))
+        votes = voted(lessons, Way(method), Style(Numbers.DIGITS, Solutions.SENTENCE))
         assert [found.agreeing for found in votes] == [3] * len(lessons.problems)
         assert all(grade(found.trace) for found in votes)
 
@@ -222,30 +222,31 @@ def test_every_method_votes_on_numbers_and_on_yes_and_no(method: Method, sums: L
 
 def test_learned_plans_need_a_planner_and_gold_ones_none() -> None:
     for method in SOCRATIC:
-        own = trainings(method, Guidance.NONE, Plan.LEARNED)
-        assert trainings(method, Guidance.OPERATORS, Plan.GOLD) == own
-        assert trainings(method, Guidance.OPERATORS, Plan.LEARNED) == (*own, Training.PLANNER)
+        own = Way(method, Guidance.NONE, Plan.LEARNED).trainings()
+        assert Way(method, Guidance.OPERATORS, Plan.GOLD).trainings() == own
+        assert Way(method, Guidance.OPERATORS, Plan.LEARNED).trainings() == (*own, Training.PLANNER)
         assert len(own) == (1 if method is Method.UNIFIED else 2)
 
 
 @pytest.mark.parametrize("method", [Method.ANSWER_ONLY, Method.COT])
-def test_nothing_guides_who_asks_nothing(method: Method) -> None:
+@pytest.mark.parametrize("plan", Plan)
+def test_nothing_guides_who_asks_nothing(method: Method, plan: Plan) -> None:
     with pytest.raises(ConfigError, match="nothing guides"):
-        trainings(method, Guidance.STEPS, Plan.GOLD)
+        Way(method, Guidance.STEPS, plan).trainings()
 
 
 def test_an_oracle_is_called_one() -> None:
-    names = {describe(*cell) for cell in CELLS}
-    assert len(names) == len(CELLS)
-    assert {"oracle" in describe(*cell) for cell in CELLS if cell[1] != "none" and cell[2] is Plan.GOLD} == {True}
-    assert {"oracle" in describe(*cell) for cell in CELLS if cell[1] == "none" or cell[2] is Plan.LEARNED} == {False}
+    assert len(set(map(str, WAYS))) == len(WAYS)
+    assert {"oracle" in str(way) for way in WAYS if way.guidance is not Guidance.NONE and way.plan is Plan.GOLD} == {True}
+    assert {"oracle" in str(way) for way in WAYS if way.guidance is Guidance.NONE or way.plan is Plan.LEARNED} == {False}
 
 
 def test_gold_guidance_without_gold_is_refused(sums: Lessons) -> None:
-    students = sums.students(Method.LOCKSTEP, Style(), Guidance.STEPS)
+    way = Way(Method.LOCKSTEP, Guidance.STEPS)
+    students = sums.students(way, Style())
     with pytest.raises(ConfigError, match="gold"):
-        assemble(Method.LOCKSTEP, students, guidance=Guidance.STEPS)
-    pair = assemble(Method.LOCKSTEP, students, guidance=Guidance.STEPS, gold={})
+        assemble(way, students)
+    pair = assemble(way, students, gold={})
     with pytest.raises(DataError, match=f"'{sums.problems[0].id}' has no gold solution"):
         Orchestrator(*pair).solve(sums.problems[0])
 
@@ -258,13 +259,13 @@ def test_a_guided_student_without_plans_says_so(sums: Lessons) -> None:
 
 
 def test_students_of_another_guidance_or_number_style_are_refused(sums: Lessons) -> None:
-    told, plan = Guidance.OPERATORS, Plan.LEARNED
-    masked = sums.students(Method.LOCKSTEP, Style(), told, plan)
+    way = Way(Method.LOCKSTEP, Guidance.OPERATORS, Plan.LEARNED)
+    masked = sums.students(way, Style())
     with pytest.raises(ConfigError, match="trained with guidance 'operators', expected 'steps'"):
-        assemble(Method.LOCKSTEP, masked, guidance=Guidance.STEPS, gold={})
-    mixed = {**masked, Training.PLANNER: sums.student(Training.PLANNER, Style(Numbers.DIGITS), told)}
+        assemble(Way(Method.LOCKSTEP, Guidance.STEPS), masked, gold={})
+    mixed = {**masked, Training.PLANNER: sums.student(Training.PLANNER, Style(Numbers.DIGITS), way.guidance)}
     with pytest.raises(ConfigError, match="different styles"):
-        assemble(Method.LOCKSTEP, mixed, guidance=told, plan=plan)
+        assemble(way, mixed)
 
 
 # From folders
@@ -283,40 +284,39 @@ def folder(new_gpt2: Callable[[], Any], vocabulary: Vocabulary, tmp_path_factory
     return make
 
 
-def folders(make: Callable[..., Path], method: Method, guidance: Guidance, plan: Plan) -> Mapping[Training, Path]:
-    needed = trainings(method, guidance, plan)
-    return {training: make(training, guidance if training in GUIDED else Guidance.NONE) for training in needed}
+def folders(make: Callable[..., Path], way: Way) -> Mapping[Training, Path]:
+    return {training: make(training, way.guidance if training in GUIDED else Guidance.NONE) for training in way.trainings()}
 
 
 def ends(found: Iterable[Any]) -> list[Any]:
     return [(trace.steps, trace.answer, trace.ended, trace.source.name) for trace in found]
 
 
-RANDOM = [(method, Guidance.NONE, Plan.GOLD) for method in Method] + [(Method.AT_ONCE, Guidance.EQUATIONS, Plan.LEARNED)]
+RANDOM = [*map(Way, Method), Way(Method.AT_ONCE, Guidance.EQUATIONS, Plan.LEARNED)]
 
 
-@pytest.mark.parametrize(("method", "guidance", "plan"), RANDOM)
+@pytest.mark.parametrize("way", RANDOM, ids=str)
 def test_a_random_student_ends_every_trace_and_batches_change_nothing(
-    method: Method, guidance: Guidance, plan: Plan, sums: Lessons, folder: Callable[..., Path]
+    way: Way, sums: Lessons, folder: Callable[..., Path]
 ) -> None:
-    made = folders(folder, method, guidance, plan)
+    made = folders(folder, way)
     problems = sums.problems[:4]
-    found = [ends(reasoner(method, made, guidance=guidance, plan=plan, batch_size=size)(problems)) for size in (1, 4)]
+    found = [ends(reasoner(way, made, batch_size=size)(problems)) for size in (1, 4)]
     assert found[0] == found[1]
-    assert all(ended and name == describe(method, guidance, plan) for _, _, ended, name in found[0])
+    assert all(ended and name == str(way) for _, _, ended, name in found[0])
 
 
 def test_a_missing_student_and_one_of_another_role_are_named(folder: Callable[..., Path]) -> None:
     cot = folder(Training.COT)
     with pytest.raises(ConfigError, match="needs students for solver"):
-        reasoner(Method.LOCKSTEP, {Training.DECOMPOSER: cot})
+        reasoner(Way(Method.LOCKSTEP), {Training.DECOMPOSER: cot})
     with pytest.raises(ConfigError, match="trained as 'cot', expected 'answer'"):
-        reasoner(Method.ANSWER_ONLY, {Training.ANSWER: cot})
+        reasoner(Way(Method.ANSWER_ONLY), {Training.ANSWER: cot})
 
 
 def test_a_unified_student_can_be_both_of_a_pair(folder: Callable[..., Path], sums: Lessons) -> None:
     both = folder(Training.UNIFIED)
     problems = sums.problems[:2]
-    pair = reasoner(Method.LOCKSTEP, {Training.DECOMPOSER: both, Training.SOLVER: both})(problems)
-    one = reasoner(Method.UNIFIED, {Training.UNIFIED: both})(problems)
+    pair = reasoner(Way(Method.LOCKSTEP), {Training.DECOMPOSER: both, Training.SOLVER: both})(problems)
+    one = reasoner(Way(Method.UNIFIED), {Training.UNIFIED: both})(problems)
     assert [found[:3] for found in ends(pair)] == [found[:3] for found in ends(one)]

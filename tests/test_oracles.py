@@ -13,7 +13,7 @@ from socratic.errors import DataError
 from socratic.evaluate import grade
 from socratic.oracles import AGAIN, TRIES, Pair, PerfectStopping, Swap, own_question, pair, playable
 from socratic.orchestrator import Orchestrator
-from socratic.schema import Decoding, Ended, Problem, Step, Trace
+from socratic.schema import Decoding, Ended, Problem, Solution, Step, Trace
 
 PLUMS = Problem("plums", "Tom has 3 bags of 12 plums. He eats 6. How many plums are left?", "30")
 STEPS = (
@@ -124,9 +124,9 @@ def test_the_solver_never_sees_how_repeated_subquestions_are_told_apart() -> Non
     seen = list[str]()
 
     class Reads:
-        def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+        def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
             seen.extend([*questions, *(step.question for trace in traces for step in trace.steps)])
-            return [f"<<{len(traces[0].steps) + 1}+1=4>>4"] * len(questions)
+            return [Solution(f"<<{len(traces[0].steps) + 1}+1=4>>4")] * len(questions)
 
     found = Orchestrator(*pair(Swap.QUESTIONS, (ScriptedDecomposer({}), Reads()), {"p": gold})).solve(gold.problem)
     assert len(found.steps) == 3 and found.steps[-1].question == "How many?" + 2 * AGAIN

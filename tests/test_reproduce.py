@@ -25,7 +25,7 @@ from socratic.display import Look, Seen
 from socratic.errors import ConfigError, ModelError, RunError, UsageError
 from socratic.evaluate import Reasoner
 from socratic.locks import alone
-from socratic.methods import Method
+from socratic.methods import Method, Way
 from socratic.reproduce import Makers, reproduce
 from socratic.schema import Ended, Problem, Trace, Training
 
@@ -67,11 +67,9 @@ class Fakes:
         for step, pace in ((5, 640), (10, 320)):
             runlog.append(run, runlog.Figures(step, 10, 1.0, 1.0, 0.1, pace))
 
-    def reasoner(
-        self, method: Method, students: Mapping[Training, Path], *, gold: Mapping[str, Trace] | None, **_: Any
-    ) -> Reasoner:
+    def reasoner(self, way: Way, students: Mapping[Training, Path], *, gold: Mapping[str, Trace] | None, **_: Any) -> Reasoner:
         assert all(folder.parent.is_dir() for folder in students.values())
-        self.scored.append(method)
+        self.scored.append(way.method)
         self.golds.append(len(gold or ()))
         failure = self.failure if len(self.scored) == self.fails_at else None
 

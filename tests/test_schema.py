@@ -40,7 +40,7 @@ TEXT = st.text(max_size=12)
 PROBLEMS = st.builds(Problem, TEXT, TEXT, st.none() | TEXT, TEXT, TEXT)
 OPERANDS = st.builds(Operand, TEXT, st.sampled_from(Origin), st.none() | st.integers(0, 20))
 CHECKS = st.builds(Check, TEXT, TEXT, TEXT, st.sampled_from(Verdict), st.lists(OPERANDS, max_size=2).map(tuple))
-STEPS = st.builds(Step, TEXT, TEXT, TEXT, st.lists(CHECKS, max_size=2).map(tuple))
+STEPS = st.builds(Step, TEXT, TEXT, TEXT, st.lists(CHECKS, max_size=2).map(tuple), st.none() | st.floats(0, 1))
 SOURCES = st.builds(Source, TEXT, TEXT, TEXT, st.integers(0, 9))
 TRACES = st.builds(
     Trace, PROBLEMS, st.lists(STEPS, max_size=3).map(tuple), st.none() | TEXT, st.none() | st.sampled_from(Ended), SOURCES
@@ -60,7 +60,8 @@ def broken(path: Path) -> list[BrokenLine]:
 @CALM
 @given(TRACES)
 def test_a_trace_survives_json(trace: Trace) -> None:
-    assert Trace.from_dict(json.loads(json.dumps(trace.to_dict()))) == trace
+    found = Trace.from_dict(json.loads(json.dumps(trace.to_dict())))
+    assert found == trace and [step.likelihood for step in found.steps] == [step.likelihood for step in trace.steps]
 
 
 @CALM

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 from socratic.orchestrator import Orchestrator
-from socratic.schema import Badge, Decoding, Ended, Trace, read_jsonl, write_jsonl
-from tests.scripted import ScriptedDecomposer, ScriptedSolver
+from socratic.schema import Badge, Decoding, Ended, Solution, Trace, read_jsonl, write_jsonl
+from tests.scripted import ScriptedDecomposer, ScriptedSolver, told
 
 pytest.importorskip("fastapi", reason="needs the extra [serve]")
 openai = pytest.importorskip("openai")
@@ -56,7 +56,7 @@ class Watchful(ScriptedSolver):
         self.gate = threading.Event()  # closed, it holds the student back
         self.gate.set()
 
-    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[str | Ended]:
+    def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
         self.overlapped |= self.busy
         self.busy = True
         self.gate.wait(30)
@@ -66,7 +66,7 @@ class Watchful(ScriptedSolver):
             raise RuntimeError("this student crashed")
         found = super().solve(traces, questions, decoding)
         legs = [f"6*{4 + row} = <<6*{4 + row}={24 + 6 * row}>>{24 + 6 * row}" for row in range(len(found))]
-        return legs if decoding.temperature else found
+        return list(map(told, legs)) if decoding.temperature else found
 
 
 def words(text: str) -> int:

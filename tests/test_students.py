@@ -24,7 +24,7 @@ from socratic.dialect import (
     Solutions,
     Style,
 )
-from socratic.schema import Decoding, Ended, Problem, Step, Trace
+from socratic.schema import Decoding, Ended, Problem, Solution, Step, Trace
 from socratic.students import WHOLE, Answerer, Decomposer, Planner, Solver
 from socratic.vocabulary import Vocabulary
 
@@ -43,7 +43,12 @@ def vocabulary() -> Vocabulary:
 def solved(
     vocabulary: Vocabulary, turns: list[list[Piece]], *, trace: Trace = START, style: Style = MASKED, decoding: Decoding = GREEDY
 ) -> str | Ended:
-    return Solver(ScriptedEngine(vocabulary, turns), style).solve([trace], ["How many?"], decoding)[0]
+    return said(Solver(ScriptedEngine(vocabulary, turns), style), trace, decoding=decoding)
+
+
+def said(solver: Solver, trace: Trace, question: str = "How many?", *, decoding: Decoding = GREEDY) -> str | Ended:
+    [found] = solver.solve([trace], [question], decoding)
+    return found.text if isinstance(found, Solution) else found
 
 
 def asked(vocabulary: Vocabulary, turn: list[Piece], trace: Trace = LATER) -> str | Ended:
@@ -52,15 +57,21 @@ def asked(vocabulary: Vocabulary, turn: list[Piece], trace: Trace = LATER) -> st
 
 def test_calculator_fills_each_result_and_the_solver_goes_on(vocabulary: Vocabulary) -> None:
     engine = ScriptedEngine(vocabulary, [[NUMBERS[0], "+", NUMBERS[1], EQUALS], [RESULTS[0], "*", "2", EQUALS], [END]])
-    solution = Solver(engine, MASKED).solve([START], ["How many?"], GREEDY)[0]
-    assert solution == "48+20 = <<48+20=68>>68 68*2 = <<68*2=136>>136"
+    assert said(Solver(engine, MASKED), START) == "48+20 = <<48+20=68>>68 68*2 = <<68*2=136>>136"
     inserted = [vocabulary.decode(prompt.ids)[-1] for prompt in engine.prompts]
     assert inserted == [SOLVE, RESULTS[0], RESULTS[1]]
 
 
+def test_a_solution_is_as_likely_as_all_its_turns_together(vocabulary: Vocabulary) -> None:
+    for equations in range(4):
+        engine = ScriptedEngine(vocabulary, [[NUMBERS[0], "+", "1", EQUALS]] * equations + [[END]])
+        [found] = Solver(engine, MASKED).solve([START], ["How many?"], GREEDY)
+        assert isinstance(found, Solution) and found.likelihood == pytest.approx(0.5 ** (equations + 1))
+
+
 def test_the_larger_number_of_a_difference_stands_first_where_nothing_is_below_zero(vocabulary: Vocabulary) -> None:
     engine = ScriptedEngine(vocabulary, [[NUMBERS[1], "-", NUMBERS[0], EQUALS], [RESULTS[0], "*", "2", EQUALS], [END]])
-    assert Solver(engine, MASKED).solve([START], ["How many?"], GREEDY)[0] == "48-20 = <<48-20=28>>28 28*2 = <<28*2=56>>56"
+    assert said(Solver(engine, MASKED), START) == "48-20 = <<48-20=28>>28 28*2 = <<28*2=56>>56"
     read = vocabulary.decode(engine.prompts[1].ids)
     assert read[-5:] == [NUMBERS[0], "-", NUMBERS[1], EQUALS, RESULTS[0]], "the student goes on from what the trace says"
     for question in ("It was 48 degrees, then 20. How many degrees more?", "To -48 add 20.", "Al owes 48, Bo 20. How many?"):
@@ -163,7 +174,8 @@ def test_full_context_is_said_and_spares_the_others(vocabulary: Vocabulary) -> N
     long = Trace(Problem("long", "How many? " * 100))
     engine = ScriptedEngine(vocabulary, [[" How many?", SOLVE], [NUMBERS[0], EQUALS], [END]], context=300)
     assert Decomposer(engine, MASKED).ask([long, START], GREEDY) == [Ended.CONTEXT_FULL, "How many?"]
-    assert Solver(engine, MASKED).solve([long, START], ["a?", "b?"], GREEDY) == [Ended.CONTEXT_FULL, "48 = <<48=48>>48"]
+    full, short = Solver(engine, MASKED).solve([long, START], ["a?", "b?"], GREEDY)
+    assert full is Ended.CONTEXT_FULL and short == Solution("48 = <<48=48>>48", pytest.approx(0.25))
 
 
 def test_the_first_turn_is_opened_for_it_lest_it_go_on_with_the_problem(vocabulary: Vocabulary) -> None:
@@ -180,7 +192,7 @@ def test_a_solver_that_never_ends_is_stopped(vocabulary: Vocabulary) -> None:
 def test_a_chain_of_thought_goes_on_while_the_context_has_room_and_has_more_equations(vocabulary: Vocabulary) -> None:
     engine = ScriptedEngine(vocabulary, [[NUMBERS[0], "+", "1", EQUALS]] * 8 + [[END]], context=140)
     solver = Solver(engine, MASKED, limits=WHOLE[MASKED.solutions])
-    solution = solver.solve([START], [""], GREEDY)[0]
+    solution = said(solver, START, "")
     room = [engine.context - len(prompt.ids) for prompt in engine.prompts]
     assert isinstance(solution, str) and solution.count("<<") == 8
     assert min(room) < WHOLE[MASKED.solutions].tokens
@@ -189,7 +201,8 @@ def test_a_chain_of_thought_goes_on_while_the_context_has_room_and_has_more_equa
 def test_answers_are_written_without_marks_and_read_as_they_are(vocabulary: Vocabulary) -> None:
     digits = Style(Numbers.DIGITS)
     engine = ScriptedEngine(vocabulary, [[" -3/4", END], [" yes", END]])
-    assert Answerer(engine, digits).solve([START, START], ["", ""], GREEDY) == ["-3/4", "yes"]
+    half = pytest.approx(0.5)
+    assert Answerer(engine, digits).solve([START, START], ["", ""], GREEDY) == [Solution("-3/4", half), Solution("yes", half)]
     assert {mark for mark in MARKS if vocabulary.ids[mark] not in engine.prompts[0].banned} == {END}
     assert vocabulary.decode(engine.prompts[0].ids)[-2:] == [ASK, SOLVE]
 

@@ -243,7 +243,7 @@ def test_an_encoder_becomes_a_student_that_runs_without_torch(
     assert (student.architecture, student.style.capitals) == ("prefix_lm", Capitals.MARKED)
     assert engine.vocabulary.tokens == Vocabulary.load(tmp_path).tokens
     assert engine.vocabulary.tokenizer.token_to_id("how") is not None
-    assert len(engine.complete([Prompt((5, 6))], stop=frozenset(), max_tokens=3, decoding=Decoding())[0]) == 3
+    assert len(engine.complete([Prompt((5, 6))], stop=frozenset(), max_tokens=3, decoding=Decoding())[0].ids) == 3
 
 
 def test_model_from_nothing_learns_its_own_vocabulary(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def evaluate(
     limit: Limit = ALL,
     out: Output = Path("runs/evaluate"),
     samples: Samples = 1,
+    bare: Annotated[bool, typer.Option(help="Answer all a second time without the calculator; votes never do.")] = True,
     min_confidence: Least = 0.0,
     plot: Annotated[Path | None, typer.Option(help="Draw the risk-coverage curve into this picture.")] = None,
     seed: Seed = 0,
@@ -87,7 +88,7 @@ def evaluate(
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)
     require_confidence(orchestrator, samples, {"--min-confidence": min_confidence, "--plot": plot})
     say_calibration(orchestrator, samples)
-    places = {out / f"{_stem(problems)}{f'-{split}' if split else ''}-{name}": how for name, how in _ways(samples).items()}
+    places = {out / f"{_stem(problems)}{f'-{split}' if split else ''}-{name}": how for name, how in _ways(samples, bare).items()}
     _require_same(places, orchestrator, task, seed)
     for place, calculator in places.items():
         report = evaluated(orchestrator, task, samples, Decoding(seed=seed, calculator=calculator), Path(f"{place}.jsonl"))
@@ -99,9 +100,11 @@ def evaluate(
     require_whole(task, problems, "evaluated")
 
 
-def _ways(samples: int) -> dict[str, bool]:
+def _ways(samples: int, bare: bool) -> dict[str, bool]:
     """The ways to answer that are evaluated: what their files are called, and whether the calculator is used."""
-    return {"calculator": True, "bare": False} if samples == 1 else {f"vote{samples}": True}
+    if samples > 1:
+        return {f"vote{samples}": True}
+    return {"calculator": True, "bare": False} if bare else {"calculator": True}
 
 
 def _stem(name: str) -> str:

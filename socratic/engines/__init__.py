@@ -22,6 +22,17 @@ class Prompt:
     banned: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The ids that follow a prompt, and how likely the model found them together, as a logarithm (nats).
+
+    Likely among the tokens that might have followed, at temperature 1, at whichever temperature they were drawn.
+    """
+
+    ids: list[int]
+    log_likelihood: float
+
+
 class Engine(Protocol):
     """What students need of a model."""
 
@@ -30,7 +41,7 @@ class Engine(Protocol):
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
-    ) -> list[list[int]]:
+    ) -> list[Completion]:
         """At most `max_tokens` ids after each prompt, the stop token included where one was written."""
         ...
 

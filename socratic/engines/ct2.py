@@ -14,7 +14,7 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 
-from socratic.engines import Prompt
+from socratic.engines import Completion, Prompt
 from socratic.errors import ModelError
 from socratic.schema import Decoding
 from socratic.vocabulary import Vocabulary
@@ -42,17 +42,16 @@ class Ct2Engine:
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
-    ) -> list[list[int]]:
+    ) -> list[Completion]:
         """See `Engine.complete`."""
         groups: dict[frozenset[int], list[int]] = defaultdict(list)
         for place, prompt in enumerate(prompts):
             groups[prompt.banned].append(place)
-        completions: list[list[int]] = [[] for _ in prompts]
+        completions = dict[int, Completion]()
         for banned, places in groups.items():
             written = self._batch([prompts[place].ids for place in places], banned, stop, max_tokens, decoding)
-            for place, ids in zip(places, written, strict=True):
-                completions[place] = ids
-        return completions
+            completions.update(zip(places, written, strict=True))
+        return [completions[place] for place in range(len(prompts))]
 
     def leads(self, prompts: Sequence[Prompt], one: int, other: int) -> list[float]:
         """See `Engine.leads`."""
@@ -63,7 +62,7 @@ class Ct2Engine:
 
     def _batch(
         self, many: list[tuple[int, ...]], banned: frozenset[int], stop: frozenset[int], max_tokens: int, decoding: Decoding
-    ) -> list[list[int]]:
+    ) -> list[Completion]:
         tokens = self.vocabulary.tokens
         generator = self._seeded(decoding.seed) if decoding.temperature else self.generator
         results = generator.generate_batch(
@@ -72,8 +71,10 @@ class Ct2Engine:
             max_length=max_tokens,
             end_token=sorted(stop),
             return_end_token=True,
+            return_scores=True,
+            length_penalty=0,  # the sum, not the mean
             suppress_sequences=[[tokens[i]] for i in sorted(banned)] or None,
             sampling_topk=0 if decoding.temperature else 1,
             sampling_temperature=decoding.temperature or 1.0,
         )
-        return [list(result.sequences_ids[0]) for result in results]
+        return [Completion(list(result.sequences_ids[0]), result.scores[0]) for result in results]

@@ -19,7 +19,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from socratic.engines import Prompt
+from socratic.engines import Completion, Prompt
 from socratic.engines.llama import LlamaNetwork
 from socratic.engines.networks import UNSEEN, Cache, Flags, Floats, Ids, Network, Stored
 from socratic.engines.prefix import PrefixNetwork
@@ -87,7 +87,7 @@ class NumpyEngine:
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
-    ) -> list[list[int]]:
+    ) -> list[Completion]:
         """See `Engine.complete`."""
         many = [prompt.ids for prompt in prompts]
         self._read_alike(many)
@@ -98,7 +98,7 @@ class NumpyEngine:
             forbidden[row, sorted(prompt.banned)] = True
         rng = np.random.default_rng(decoding.seed)
 
-        def choose(hidden: Floats, running: Ids) -> Ids:
+        def choose(hidden: Floats, running: Ids) -> tuple[Ids, Floats]:
             return _choose(np.where(forbidden[running], UNSEEN, hidden @ self.network.words.T), decoding.temperature, rng)
 
         written, self._past = self._written(batch, many, choose, stop, max_tokens)
@@ -163,19 +163,20 @@ class NumpyEngine:
         self,
         batch: _Batch,
         prompts: Sequence[tuple[int, ...]],
-        choose: Callable[[Floats, Ids], Ids],
+        choose: Callable[[Floats, Ids], tuple[Ids, Floats]],
         stop: frozenset[int],
         max_tokens: int,
-    ) -> tuple[list[list[int]], list[_Row]]:
+    ) -> tuple[list[Completion], list[_Row]]:
         """Tokens after each prompt until its stop, and what the next call may recall. When half has stopped, the rest goes on."""
         hidden, positions = self._read(batch), batch.positions[:, -1:]
         written: list[list[int]] = [[] for _ in prompts]
-        past, running = dict[int, _Row](), np.arange(len(prompts))
+        past, running, likely = dict[int, _Row](), np.arange(len(prompts)), np.zeros(len(prompts))
         for _ in range(max_tokens):
-            chosen = choose(hidden[:, -1], running)
+            chosen, gains = choose(hidden[:, -1], running)
             for place, (number, token) in enumerate(zip(running.tolist(), chosen.tolist(), strict=True)):
                 if number not in past:
                     written[number].append(token)
+                    likely[number] += gains[place]
                     if token in stop or len(written[number]) == max_tokens:
                         past[number] = batch.row(place, (*prompts[number], *written[number][:-1]))
             going = np.flatnonzero([number not in past for number in running.tolist()])
@@ -186,7 +187,8 @@ class NumpyEngine:
             batch.real = np.concatenate([batch.real, np.ones((len(running), 1), dtype=bool)], 1)
             positions = positions + 1
             hidden = self.network.run(chosen[:, None], positions, batch.real[:, None, :], batch.caches)
-        return written, [past[number] for number in range(len(prompts))]
+        completions = list(map(Completion, written, likely.tolist()))
+        return completions, [past[number] for number in range(len(prompts))]
 
 
 def _shared(one: Sequence[int], other: Sequence[int]) -> int:
@@ -194,8 +196,10 @@ def _shared(one: Sequence[int], other: Sequence[int]) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _choose(logits: Floats, temperature: float, rng: np.random.Generator) -> Ids:
-    """The likeliest token of each row, or a sampled one (by Gumbel noise: the same as from the softmax)."""
+def _choose(logits: Floats, temperature: float, rng: np.random.Generator) -> tuple[Ids, Floats]:
+    """The likeliest token of each row, or a sampled one (Gumbel noise does what the softmax does), and its log-likelihood."""
     noisy = logits / np.float32(temperature) + rng.gumbel(size=logits.shape) if temperature else logits
     chosen: Ids = noisy.argmax(-1)
-    return chosen
+    ahead = logits - logits[np.arange(len(logits)), chosen, None]
+    highest = ahead.max(-1)
+    return chosen, -(highest + np.log(np.exp(ahead - highest[:, None]).sum(-1)))

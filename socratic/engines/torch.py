@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from socratic import models
-from socratic.engines import Prompt
+from socratic.engines import Completion, Prompt
 from socratic.schema import Decoding
 from socratic.vocabulary import Vocabulary
 
@@ -28,7 +28,7 @@ class TorchEngine:
 
     def complete(
         self, prompts: Sequence[Prompt], *, stop: frozenset[int], max_tokens: int, decoding: Decoding
-    ) -> list[list[int]]:
+    ) -> list[Completion]:
         """See `Engine.complete`; one prompt after another differs in banned tokens, so each has a row of a mask."""
         torch.manual_seed(decoding.seed)
         ids, mask = self._padded(prompts)
@@ -36,8 +36,8 @@ class TorchEngine:
         for row, prompt in enumerate(prompts):
             forbidden[row, sorted(prompt.banned)] = True
         with torch.inference_mode():
-            written = self._generate(ids, mask, forbidden, stop, max_tokens, decoding.temperature)
-        return [_until(row, stop) for row in written.tolist()]
+            written, gains = self._generate(ids, mask, forbidden, stop, max_tokens, decoding.temperature)
+        return [_until(*row, stop) for row in zip(written.tolist(), gains.tolist(), strict=True)]
 
     def leads(self, prompts: Sequence[Prompt], one: int, other: int) -> list[float]:
         """See `Engine.leads`."""
@@ -62,20 +62,21 @@ class TorchEngine:
         stop: frozenset[int],
         max_tokens: int,
         temperature: float,
-    ) -> torch.Tensor:
-        """Tokens (B, N): greedy or sampled, until every row has stopped."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens (B, N), greedy or sampled, until every row has stopped, and the log-likelihood of each."""
         positions = (mask.cumsum(1) - 1).clamp(min=0)
         cache, chosen, ends = None, ids, torch.tensor(sorted(stop), device=self.device)
-        written = ids.new_empty(len(ids), 0)
+        written, gains = ids.new_empty(len(ids), 0), torch.empty(len(ids), 0, device=self.device)
         while written.shape[1] < max_tokens and not torch.isin(written, ends).any(1).all():
             out = self.model(input_ids=chosen, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
             cache, logits = out.past_key_values, out.logits[:, -1].float()  # (B, V)
             logits = logits.masked_fill(forbidden, float("-inf"))
             chosen = self._choose(logits, temperature)  # (B, 1)
             written = torch.cat([written, chosen], 1)
+            gains = torch.cat([gains, logits.log_softmax(-1).gather(1, chosen)], 1)
             mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
             positions = positions[:, -1:] + 1
-        return written
+        return written, gains
 
     @staticmethod
     def _choose(logits: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -84,6 +85,6 @@ class TorchEngine:
         return torch.multinomial((logits / temperature).softmax(-1), 1)
 
 
-def _until(ids: list[int], stop: frozenset[int]) -> list[int]:
+def _until(ids: list[int], gains: list[float], stop: frozenset[int]) -> Completion:
     end = next((place for place, i in enumerate(ids) if i in stop), len(ids) - 1)
-    return ids[: end + 1]
+    return Completion(ids[: end + 1], sum(gains[: end + 1]))
