@@ -82,6 +82,13 @@ class Resumable:
         """Where predictions are written until they are whole."""
         return predictions.with_name(f"{predictions.name}.{self.key}.partial")
 
+    def kept(self, partly: Path) -> list[str]:
+        """The whole lines of the whole batches that a stopped run has written: problems of one batch may share their chances."""
+        with partly.open(encoding="utf-8", errors="replace") as file:  # the last line may be cut off inside a character
+            lines = list(file)
+        whole = sum(line.endswith("\n") for line in lines)
+        return lines[: whole - whole % self.batch]
+
 
 def grade(trace: Trace) -> bool:
     """Whether a trace's answer, read leniently, is the gold one, however it ended. Raises DataError without a gold answer."""
@@ -193,7 +200,7 @@ def predict(
     partly = resumable.partial(predictions) if resumable else predictions
     partly.touch()
     with alone(partly):
-        kept = _kept(partly, resumable.batch) if resumable else []
+        kept = resumable.kept(partly) if resumable else []
         with partly.open("w", encoding="utf-8") as out:
             for line in kept:
                 out.write(line)
@@ -220,14 +227,6 @@ def count_right(partly: Path) -> tuple[int, int]:
 def _row(found: Trace | Vote, told: Labels) -> dict[str, Any]:
     graded = Graded(trace := found.trace if isinstance(found, Vote) else found, grade(trace), told)
     return {"correct": graded.correct, "strict": graded.strict, "labels": asdict(told), **found.to_dict()}
-
-
-def _kept(partly: Path, batch: int) -> list[str]:
-    """The whole lines of the whole batches that a stopped run has written: problems of one batch may share their chances."""
-    with partly.open(encoding="utf-8", errors="replace") as file:  # the last line may be cut off inside a character
-        lines = list(file)
-    whole = sum(line.endswith("\n") for line in lines)
-    return lines[: whole - whole % batch]
 
 
 def _require_gradable(problems: Sequence[Problem]) -> None:

@@ -79,10 +79,10 @@ class Orchestrator:
         """Solve problems in batches; order is kept."""
         return list(self.solve_each(questions, decoding))
 
-    def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY) -> Iterator[Trace]:
-        """The same, yielding each batch's traces as soon as it is done."""
+    def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY, *, first: int = 0) -> Iterator[Trace]:
+        """The same, yielding each batch as soon as it is done; not those before the `first` question, where a batch must begin."""
         problems = [as_problem(question) for question in questions]
-        for start in range(0, len(problems), self.batch_size):
+        for start in range(first, len(problems), self.batch_size):
             traces = [self._start(problem) for problem in problems[start : start + self.batch_size]]
             *_, ended = self._rounds(traces, decoding, batch=start)
             yield from ended

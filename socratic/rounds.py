@@ -3,9 +3,9 @@
 In: a `RoundsConfig`, a folder, and functions that load a student as an `Orchestrator` and train one.
 Out: a `Round` for the student at the start and after each round; beside it the kept traces, the student, its predictions.
 As in STaR (Zelikman et al. 2022) each round trains the same base on all that was kept so far; as in rejection sampling
-fine-tuning (Yuan et al. 2023) a trace counts as new by its list of equations. What is done is not done again (a measuring that
-was stopped goes on, a sampling begins anew); a folder of another configuration is refused, as is one that another process
-writes. Knows nothing of engines, or of how training works.
+fine-tuning (Yuan et al. 2023) a trace counts as new by its list of equations. What is done is not done again; a sampling or
+measuring that was stopped goes on; a folder of another configuration is refused, as is one that another process writes. Knows
+nothing of engines, or of how training works.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, astuple, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -38,10 +39,8 @@ HINT: Final = "problems to sample for need gold answers, and are no test problem
 
 # What is kept
 
-Solution = tuple[str, ...]  # the equations of a trace
 
-
-def solution(trace: Trace) -> Solution:
+def solution(trace: Trace) -> tuple[str, ...]:
     """What a trace computes, step by step: expressions with their values, but not how these are written.
 
     >>> solution(Trace(Problem("p", "?"), (Step("?", "<<$1,000 + 5=1005>>", "1005"), Step("?", "<<20%*1005=201>>", "201"))))
@@ -205,19 +204,37 @@ class _Loop:
         return self.out / f"round-{number}"
 
     def _harvested(self, number: int, student: str) -> Counts:
-        """What the student's samples come to; the new traces are written down, and nothing is sampled twice."""
+        """What the student's samples come to; the new traces are written down."""
         kept = self._folder(number) / "counts.json"
         if kept.is_file():
             return Counts(**json.loads(kept.read_text(encoding="utf-8")))
-        harvest, k = Harvest(self._told(number)), self.settings.samples
-        asked = [problem for problem in self.problems for _ in range(k)]
-        decoding = Decoding(self.settings.temperature, self.settings.seed + number)
-        with self.hands.tally(len(asked)) as add:
-            for place, trace in enumerate(self.hands.load(student).solve_each(asked, decoding)):
-                add(harvest.add(replace(trace, source=replace(trace.source, sample=place % k))))
+        harvest = Harvest(self._told(number))
+        with self.hands.tally(len(self.problems) * self.settings.samples) as add:
+            for trace in self._sampled(number, student):
+                add(harvest.add(trace))
         write_jsonl(self._traces(number), (trace.to_dict() for trace in harvest.new))
         write_json(kept, asdict(harvest.counts))
         return harvest.counts
+
+    def _sampled(self, number: int, student: str) -> Iterator[Trace]:
+        """So many traces of each problem, all kept; a stopped sampling goes on at a whole batch."""
+        orchestrator, k = self.hands.load(student), self.settings.samples
+        asked = [problem for problem in self.problems for _ in range(k)]
+        decoding = Decoding(self.settings.temperature, self.settings.seed + number)
+        record = record_of(orchestrator, asked, seed=decoding.seed, data={}, students=self.hands.fingerprint(student))
+        resumable, samples = Resumable.of(record, samples=k, decoding=decoding), self._folder(number) / "samples.jsonl"
+        partly = resumable.partial(samples)
+        partly.parent.mkdir(parents=True, exist_ok=True)
+        partly.touch()
+        kept = [Trace.from_dict(json.loads(line)) for line in resumable.kept(partly)]
+        fresh = enumerate(orchestrator.solve_each(asked, decoding, first=len(kept)), len(kept))
+        named = (replace(trace, source=replace(trace.source, sample=place % k)) for place, trace in fresh)
+        with partly.open("w", encoding="utf-8") as out:
+            for trace in chain(kept, named):
+                out.write(json.dumps(trace.to_dict(), ensure_ascii=False) + "\n")
+                out.flush()
+                yield trace
+        partly.replace(samples)
 
     def _told(self, number: int) -> Iterator[Trace]:
         """The traces of the mix, but for the curriculum's, which are to problems of its own, and those of earlier rounds."""

@@ -21,8 +21,8 @@ from socratic.evaluate import read_graded
 from socratic.locks import alone
 from socratic.orchestrator import GREEDY, Orchestrator
 from socratic.rounds import Hands, Harvest, Round, is_right, run, solution, table
-from socratic.schema import Badge, Decoding, Ended, Problem, Step, Trace, read_jsonl, write_jsonl
-from tests.scripted import ScriptedDecomposer, VaryingSolver
+from socratic.schema import Badge, Decoding, Ended, Problem, Solution, Step, Trace, read_jsonl, write_jsonl
+from tests.scripted import ScriptedDecomposer, ScriptedSolver, VaryingSolver
 
 ASK = "How many apples?"
 WAYS = [
@@ -162,8 +162,8 @@ class World:
 class Stopped(Orchestrator):
     """Is stopped before its fourth answer."""
 
-    def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY) -> Iterator[Trace]:
-        yield from list(super().solve_each(questions, decoding))[:3]
+    def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY, *, first: int = 0) -> Iterator[Trace]:
+        yield from list(super().solve_each(questions, decoding, first=first))[:3]
         raise KeyboardInterrupt
 
 
@@ -229,9 +229,11 @@ def test_a_measuring_that_was_stopped_goes_on_at_a_whole_batch_with_the_same_stu
     asked = list[int]()
 
     class Counting(Orchestrator):
-        def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY) -> Iterator[Trace]:
+        def solve_each(
+            self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY, *, first: int = 0
+        ) -> Iterator[Trace]:
             asked.append(len(questions))
-            return super().solve_each(questions, decoding)
+            return super().solve_each(questions, decoding, first=first)
 
     def hands(kind: type[Orchestrator], mark: str) -> Hands:
         def load(name: str) -> Orchestrator:
@@ -246,6 +248,42 @@ def test_a_measuring_that_was_stopped_goes_on_at_a_whole_batch_with_the_same_stu
     assert first.n == 5 and asked == [5 if changed else 3]
     solved = read_graded(tmp_path / "out" / "round-0" / "validation.jsonl")
     assert sorted(graded.trace.problem.id for graded in solved) == [str(i) for i in range(10, 15)]
+
+
+def test_a_sampling_that_was_stopped_goes_on_with_the_chances_it_would_have_had(
+    settings: Callable[..., RoundsConfig], world: World, tmp_path: Path
+) -> None:
+    class Drawing(ScriptedSolver):
+        """Draws what it says from the decoding's seed, as an engine does."""
+
+        def solve(self, traces: Sequence[Trace], questions: Sequence[str], decoding: Decoding) -> list[Solution | Ended]:
+            return [Solution(f"<<{decoding.seed}+1={decoding.seed + 1}>>{decoding.seed + 1}")] * len(questions)
+
+    def hands(kind: type[Orchestrator]) -> Hands:
+        asks = ScriptedDecomposer({question(3): [ASK], question(4): [ASK]})
+        return Hands(lambda name: kind(asks, Drawing({}), batch_size=2), world.learn, world.tally, fingerprint=lambda name: name)
+
+    def samples(out: Path) -> list[Any]:
+        return [row for _, row in read_jsonl(out / "round-1" / "samples.jsonl")]
+
+    class StoppedLater(Stopped):
+        """When it samples."""
+
+        def solve_each(
+            self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY, *, first: int = 0
+        ) -> Iterator[Trace]:
+            kind = Stopped if decoding.temperature else Orchestrator
+            return kind.solve_each(self, questions, decoding, first=first)
+
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    list(run(settings(rounds=1), whole, hands(Orchestrator), data=tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        list(run(settings(rounds=1), out, hands(StoppedLater), data=tmp_path))
+    (partly,) = (out / "round-1").glob("samples.jsonl.*.partial")
+    assert len(partly.read_text().splitlines()) == 3
+    list(run(settings(rounds=1), out, hands(Orchestrator), data=tmp_path))
+    assert samples(out) == samples(whole) and len({row["answer"] for row in samples(out)}) == 3
+    assert not partly.exists()
 
 
 def test_a_folder_that_another_process_writes_is_refused(
