@@ -80,7 +80,7 @@ class Orchestrator:
         return list(self.solve_each(questions, decoding))
 
     def solve_each(self, questions: Sequence[str | Problem], decoding: Decoding = GREEDY, *, first: int = 0) -> Iterator[Trace]:
-        """The same, yielding each batch as soon as it is done; not those before the `first` question, where a batch must begin."""
+        """The same, yielding each batch as soon as it is done; none before the `first` question, where a batch must begin."""
         problems = [as_problem(question) for question in questions]
         for start in range(first, len(problems), self.batch_size):
             traces = [self._start(problem) for problem in problems[start : start + self.batch_size]]
