@@ -112,8 +112,7 @@ class Comparison:
 def compare(a: Path, b: Path, *, seed: int = 0) -> Comparison:
     """Compare two predictions files of the same problems; the seed is of the bootstrap."""
     pairs = _pairs(a, b)
-    right = [(one.correct, other.correct) for one, other in pairs]
-    table = Paired(*(right.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))))
+    table = Paired.of([one.correct for one, _ in pairs], [other.correct for _, other in pairs])
     low, high = bootstrap(table, seed)
     return Comparison(
         a=_side(a, table.both + table.only_a, table.n),

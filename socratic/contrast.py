@@ -84,8 +84,7 @@ class Draw:
     @classmethod
     def of(cls, originals: Sequence[bool], copies: Sequence[bool], seed: int) -> Draw:
         """Of who is right, problem by problem."""
-        pairs = list(zip(originals, copies, strict=True))
-        table = Paired(*map(pairs.count, ((True, True), (True, False), (False, True), (False, False))))
+        table = Paired.of(originals, copies)
         return cls(_share(copies), table, table.difference, *bootstrap(table, seed), mcnemar(table))
 
 

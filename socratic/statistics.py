@@ -7,6 +7,7 @@ Those that say so need scipy, of the extra [train]. Knows nothing of problems, f
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -44,6 +45,12 @@ class Paired:
     only_a: int
     only_b: int
     neither: int
+
+    @classmethod
+    def of(cls, a: Sequence[bool], b: Sequence[bool]) -> Paired:
+        """Of who is right, problem by problem."""
+        pairs = list(zip(a, b, strict=True))
+        return cls(*map(pairs.count, ((True, True), (True, False), (False, True), (False, False))))
 
     @property
     def n(self) -> int:

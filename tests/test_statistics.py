@@ -24,6 +24,14 @@ def test_wilson_is_scipys(correct: int, n: int) -> None:
     assert wilson(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+@given(st.lists(st.tuples(st.booleans(), st.booleans())))
+def test_a_table_counts_every_problem_once(right: list[tuple[bool, bool]]) -> None:
+    a, b = [one for one, _ in right], [other for _, other in right]
+    table = Paired.of(a, b)
+    assert (table.n, table.both + table.only_a, table.both + table.only_b) == (len(right), sum(a), sum(b))
+    assert table.flipped == sum(one != other for one, other in right) and Paired.of(b, a) == swapped(table)
+
+
 @settings(deadline=None)
 @given(TABLES)
 def test_mcnemar_is_scipys_binomial_test_of_the_flips(table: Paired) -> None:
