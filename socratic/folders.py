@@ -28,7 +28,7 @@ class StudentFolder:
     path: Path
     style: Style
     architecture: str  # config.json's model_type; "" where it names none
-    done_within: float = 0.0  # see students.Decomposer
+    done_within: float = 0.0  # see decomposer.Decomposer
 
     @property
     def ct2(self) -> Path:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from socratic import transcript
+from socratic.decomposer import Ahead, Decomposer, Planner, Undivided
 from socratic.dialect import GUIDED, Guidance, Piece, Style
 from socratic.engines import Engine
 from socratic.errors import ConfigError, DataError
@@ -22,7 +23,9 @@ from socratic.folders import read_student
 from socratic.mix import as_learned
 from socratic.orchestrator import Asks, Orchestrator, Solves
 from socratic.schema import Decoding, Problem, Trace, Training
-from socratic.students import WHOLE, Ahead, Answerer, Decomposer, Guides, Planner, Solver, Undivided, open_engine
+from socratic.solver import WHOLE, Answerer, Solver
+from socratic.students import open_engine
+from socratic.turns import Guides
 from socratic.voting import Vote
 
 

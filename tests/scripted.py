@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from socratic.dialect import Piece
 from socratic.engines import Completion, Prompt
-from socratic.schema import Decoding, Ended, Solution, Trace
+from socratic.schema import Decoding, Ended, Problem, Solution, Step, Trace
 from socratic.vocabulary import Vocabulary
+
+START = Trace(Problem("p", "Natalia sold 48 clips in April and 20 in May. How many altogether?"))
+LATER = Trace(START.problem, (Step("How many in April?", "48/2 = <<48/2=24>>24", "24"),))
 
 
 def told(said: str | Ended) -> Solution | Ended:

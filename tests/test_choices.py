@@ -23,13 +23,13 @@ from typer.testing import CliRunner, Result
 from socratic import cli, tasks
 from socratic.choices import fetch, names, problems
 from socratic.config import TrainConfig
+from socratic.decomposer import Undivided
 from socratic.dialect import Numbers, Role, Solutions, Style
 from socratic.errors import DataError, NoDataError
 from socratic.evaluate import evaluate
 from socratic.mix import Mix, Refused, training_mix
 from socratic.orchestrator import Orchestrator
 from socratic.schema import Decoding, Ended, Problem, Report, Solution, Source, Step, Trace, Training, read_jsonl, write_jsonl
-from socratic.students import Undivided
 from socratic.transcript import lesson
 
 TEXTS = ["bank", "pool", "desk", "oven", "lake"]

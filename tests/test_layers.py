@@ -30,8 +30,10 @@ LAYERS = [
     {"scores", "optimizer", "tasks"},
     {"filters"},
     {"engines", "fit", "mix", "corpus", "ledger", "judge", "replay"},
-    {"train", "students", "orders"},
-    {"orchestrator", "asking"},  # defines the protocols it needs; `from_pretrained` alone asks `students`
+    {"train", "turns", "orders"},
+    {"decomposer", "solver", "asking"},
+    {"students"},
+    {"orchestrator"},  # defines the protocols it needs; `from_pretrained` alone asks `students`
     {"evaluate", "wire", "oracles", "annotate", "batches"},
     {"compare", "coverage", "calibrate", "methods", "rounds", "contrast", "report", "display", "serve"},
     {"cells", "diagnose"},

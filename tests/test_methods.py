@@ -18,6 +18,7 @@ import pytest
 
 from socratic import benchmarks, models
 from socratic.dataset import IGNORED, Example, examples
+from socratic.decomposer import Decomposer
 from socratic.dialect import ASK, GUIDED, Guidance, Numbers, Solutions, Style
 from socratic.engines import Completion, Prompt
 from socratic.errors import ConfigError, DataError, UsageError
@@ -26,7 +27,7 @@ from socratic.methods import Method, Plan, Student, Way, assemble, reasoner, rea
 from socratic.mix import as_learned, trainable
 from socratic.orchestrator import Orchestrator
 from socratic.schema import Decoding, Ended, Problem, Source, Step, Trace, Training
-from socratic.students import Decomposer, Solver
+from socratic.solver import Solver
 from socratic.vocabulary import Vocabulary
 from socratic.voting import Vote
 

@@ -1,38 +1,31 @@
-"""Decomposer and solver over a scripted engine: what they read, may write, and how it is read back."""
+"""The solver over a scripted engine: the calculator in its loop, and how its turns are read back."""
 
 from __future__ import annotations
 
 import pytest
-from scripted import ScriptedEngine
+from scripted import LATER, START, ScriptedEngine
 
-from socratic.arithmetic import Known, check_solution
 from socratic.dialect import (
     ASK,
-    CAPITAL,
-    DONE,
     END,
     EQUALS,
     MARKS,
     NUMBERS,
     RESULTS,
     SOLVE,
-    Capitals,
-    Guidance,
     Numbers,
     Piece,
     Results,
     Solutions,
     Style,
 )
-from socratic.schema import Decoding, Ended, Problem, Solution, Step, Trace
-from socratic.students import WHOLE, Answerer, Decomposer, Planner, Solver
+from socratic.schema import Decoding, Ended, Problem, Solution, Trace
+from socratic.solver import WHOLE, Answerer, Solver
 from socratic.vocabulary import Vocabulary
 
-MASKED = Style()
+MASKED, GREEDY = Style(), Decoding()
 DIGITS = Style(Numbers.DIGITS, Solutions.SENTENCE, Results.INSERTED)
-START = Trace(Problem("p", "Natalia sold 48 clips in April and 20 in May. How many altogether?"))
-LATER = Trace(START.problem, (Step("How many in April?", "48/2 = <<48/2=24>>24", "24"),))
-GREEDY, BARE = Decoding(), Decoding(calculator=False)
+BARE = Decoding(calculator=False)
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +42,6 @@ def solved(
 def said(solver: Solver, trace: Trace, question: str = "How many?", *, decoding: Decoding = GREEDY) -> str | Ended:
     [found] = solver.solve([trace], [question], decoding)
     return found.text if isinstance(found, Solution) else found
-
-
-def asked(vocabulary: Vocabulary, turn: list[Piece], trace: Trace = LATER) -> str | Ended:
-    return Decomposer(ScriptedEngine(vocabulary, [turn]), MASKED).ask([trace], GREEDY)[0]
 
 
 def test_calculator_fills_each_result_and_the_solver_goes_on(vocabulary: Vocabulary) -> None:
@@ -115,75 +104,6 @@ def test_what_the_calculator_cannot_read_ends_the_turn_without_a_result(vocabula
     assert isinstance(solution, str) and "=" not in solution
 
 
-def test_nobody_may_write_references_that_do_not_exist_or_the_other_roles_marks(vocabulary: Vocabulary) -> None:
-    engine = ScriptedEngine(vocabulary, [[DONE], [END]])
-    Decomposer(engine, MASKED).ask([LATER], GREEDY)
-    Solver(engine, MASKED).solve([LATER], ["How many?"], GREEDY)
-    may = [{mark for mark in MARKS if vocabulary.ids[mark] not in prompt.banned} for prompt in engine.prompts]
-    references = {NUMBERS[0], NUMBERS[1], RESULTS[0]}
-    assert may == [{ASK, SOLVE, DONE} | references, {END, EQUALS} | references]
-
-
-def test_capital_marks_are_written_where_the_style_has_them(vocabulary: Vocabulary) -> None:
-    marked, turn = Style(capitals=Capitals.MARKED), [ASK, " how many did", CAPITAL, " nora sell on", CAPITAL, " monday?", SOLVE]
-    engine = ScriptedEngine(vocabulary, [turn, [END]])
-    assert Decomposer(engine, marked).ask([START], GREEDY) == ["How many did Nora sell on Monday?"]
-    Solver(engine, marked).solve([START], ["How many did Nora sell?"], GREEDY)
-    assert not any(vocabulary.ids[CAPITAL] in prompt.banned for prompt in engine.prompts)
-    assert vocabulary.decode(engine.prompts[1].ids)[-5:] == [ASK, " How many did", CAPITAL, " Nora sell?", SOLVE]
-
-
-@pytest.mark.parametrize(
-    ("turn", "expected"),
-    [
-        ([DONE], Ended.DONE),
-        ([ASK, " How many in May?", SOLVE], "How many in May?"),
-        ([ASK, " How much is", NUMBERS[1], " and", RESULTS[0], "?", SOLVE], "How much is 20 and 24?"),
-        ([ASK, " How many"], Ended.NO_ANSWER),
-        ([ASK, SOLVE], Ended.NO_ANSWER),
-        ([" How many?", SOLVE], Ended.NO_ANSWER),
-    ],
-)
-def test_decomposers_turn_is_read_or_named(vocabulary: Vocabulary, turn: list[Piece], expected: str | Ended) -> None:
-    assert asked(vocabulary, turn) == expected
-
-
-SUM = "48+20 = <<48+20=68>>68"
-USED = Trace(START.problem, (Step("How many in all?", SUM, "68", check_solution(SUM, Known.of(START.problem.question))[0]),))
-
-
-@pytest.mark.parametrize(
-    ("trace", "lead", "decoding", "is_over"),
-    [
-        (USED, -2.9, GREEDY, True),
-        (USED, -3.1, GREEDY, False),
-        (LATER, -2.9, GREEDY, False),  # 20 is left
-        (START, 9.0, GREEDY, False),
-        (USED, -2.9, Decoding(temperature=0.7), False),
-    ],
-)
-def test_who_has_used_everything_is_done_where_that_is_likely_enough(
-    vocabulary: Vocabulary, trace: Trace, lead: float, decoding: Decoding, is_over: bool
-) -> None:
-    engine = ScriptedEngine(vocabulary, [[ASK, " How many?", SOLVE] if trace.steps else [" How many?", SOLVE]], lead=lead)
-    asked = Decomposer(engine, MASKED, done_within=3.0).ask([trace], decoding)
-    assert asked == [Ended.DONE if is_over else "How many?"]
-
-
-def test_full_context_is_said_and_spares_the_others(vocabulary: Vocabulary) -> None:
-    long = Trace(Problem("long", "How many? " * 100))
-    engine = ScriptedEngine(vocabulary, [[" How many?", SOLVE], [NUMBERS[0], EQUALS], [END]], context=300)
-    assert Decomposer(engine, MASKED).ask([long, START], GREEDY) == [Ended.CONTEXT_FULL, "How many?"]
-    full, short = Solver(engine, MASKED).solve([long, START], ["a?", "b?"], GREEDY)
-    assert full is Ended.CONTEXT_FULL and short == Solution("48 = <<48=48>>48", pytest.approx(0.25))
-
-
-def test_the_first_turn_is_opened_for_it_lest_it_go_on_with_the_problem(vocabulary: Vocabulary) -> None:
-    engine = ScriptedEngine(vocabulary, [[" How many?", SOLVE], [ASK, " How many?", SOLVE]])
-    assert Decomposer(engine, MASKED).ask([START, LATER], GREEDY) == ["How many?", "How many?"]
-    assert [prompt.ids[-1] == vocabulary.ids[ASK] for prompt in engine.prompts] == [True, False]
-
-
 def test_a_solver_that_never_ends_is_stopped(vocabulary: Vocabulary) -> None:
     solution = solved(vocabulary, [[NUMBERS[0], "+", "1", EQUALS]] * 20)
     assert isinstance(solution, str) and solution.count("<<") == 6
@@ -205,16 +125,3 @@ def test_answers_are_written_without_marks_and_read_as_they_are(vocabulary: Voca
     assert Answerer(engine, digits).solve([START, START], ["", ""], GREEDY) == [Solution("-3/4", half), Solution("yes", half)]
     assert {mark for mark in MARKS if vocabulary.ids[mark] not in engine.prompts[0].banned} == {END}
     assert vocabulary.decode(engine.prompts[0].ids)[-2:] == [ASK, SOLVE]
-
-
-def test_a_planner_plans_each_problem_once_and_its_decomposer_reads_the_plan(vocabulary: Vocabulary) -> None:
-    told = Style(guidance=Guidance.EQUATIONS)
-    planner = Planner(ScriptedEngine(vocabulary, [[NUMBERS[0], "/2;", RESULTS[0], "+", NUMBERS[1], END]]), told)
-    engine = ScriptedEngine(vocabulary, [[ASK, " How many?", SOLVE], [DONE]])
-    for trace in (START, LATER):
-        Decomposer(engine, told, planner).ask([trace], GREEDY)
-    plan = [NUMBERS[0], "/2;", RESULTS[0], "+", NUMBERS[1]]
-    for prompt in engine.prompts:
-        pieces = vocabulary.decode(prompt.ids)
-        start = 1 + next(place for place, piece in enumerate(pieces) if str(piece).endswith(" Plan:"))
-        assert pieces[start : start + 5] == plan
