@@ -22,10 +22,10 @@ from pydantic import BaseModel, ValidationError
 from socratic.asking import Ask, BudgetUsed, Progress, State, entry_of, note
 from socratic.budget import Budget, Tokens
 from socratic.errors import RunError, SocraticError
+from socratic.jsonl import BrokenLine, read_jsonl, write_jsonl
 from socratic.ledger import Ledger
 from socratic.orders import Job, Work
 from socratic.replies import MAX_COMPLAINT, Rung
-from socratic.schema import BrokenLine, read_jsonl, write_jsonl
 from socratic.teacher import OpenAITeacher
 from socratic.whole import write_json
 

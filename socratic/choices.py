@@ -20,7 +20,8 @@ from typing import Any, Final
 from socratic.answers import normal_choice
 from socratic.benchmarks import cache_folder
 from socratic.errors import DataError, NoDataError, UsageError
-from socratic.schema import BrokenLine, Problem, read_jsonl
+from socratic.jsonl import BrokenLine, read_jsonl
+from socratic.schema import Problem
 
 SPLITS: Final = ("train", "dev", "test")
 HUB: Final = "hub:"  # before a set's name: it may be fetched

@@ -15,7 +15,8 @@ from typing import Any
 
 from socratic.errors import DataError
 from socratic.evaluate import Graded
-from socratic.schema import BrokenLine, Trace, read_jsonl
+from socratic.jsonl import BrokenLine, read_jsonl
+from socratic.schema import Trace
 from socratic.statistics import LEVEL, Paired, bootstrap, mcnemar, p_text, smallest_difference, wilson
 
 

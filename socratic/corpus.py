@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from socratic.curriculum import Family, draw_many, dressed, load_continuations
 from socratic.errors import UsageError
+from socratic.jsonl import write_jsonl
 from socratic.leakage import Guard, LeakReport
-from socratic.schema import Problem, Trace, write_jsonl
+from socratic.schema import Problem, Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

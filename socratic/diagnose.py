@@ -22,9 +22,10 @@ from socratic.errors import DataError, UsageError
 from socratic.evaluate import predict, read_graded
 from socratic.faults import Fault, first_fault
 from socratic.folders import find_pair, weights_file
+from socratic.jsonl import BrokenLine, read_jsonl
 from socratic.oracles import Pair, Swap, pair, playable
 from socratic.orchestrator import Orchestrator
-from socratic.schema import BrokenLine, Decoding, Trace, read_jsonl
+from socratic.schema import Decoding, Trace
 from socratic.statistics import Paired, mcnemar
 from socratic.whole import write_json
 

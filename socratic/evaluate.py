@@ -21,9 +21,10 @@ from socratic import provenance
 from socratic.answers import Kind, kind_of, same_answer
 from socratic.confidence import Features
 from socratic.errors import DataError, UsageError
+from socratic.jsonl import BrokenLine, read_jsonl
 from socratic.locks import alone
 from socratic.orchestrator import Orchestrator
-from socratic.schema import BrokenLine, Decoding, Ended, Labels, Problem, Report, RunRecord, Share, Slice, Trace, read_jsonl
+from socratic.schema import Decoding, Ended, Labels, Problem, Report, RunRecord, Share, Slice, Trace
 from socratic.statistics import wilson
 from socratic.voting import Vote
 

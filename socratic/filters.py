@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from socratic.bars import counted
 from socratic.errors import DataError, UsageError
-from socratic.schema import BrokenLine, Trace, read_jsonl
+from socratic.jsonl import BrokenLine, read_jsonl
+from socratic.schema import Trace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

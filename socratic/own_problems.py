@@ -12,7 +12,8 @@ from typing import Any
 
 from socratic.answers import gold_number, normal_answer
 from socratic.errors import DataError
-from socratic.schema import BrokenLine, Problem, read_jsonl
+from socratic.jsonl import BrokenLine, read_jsonl
+from socratic.schema import Problem
 
 
 def read_problems(path: Path) -> tuple[list[Problem], list[BrokenLine]]:

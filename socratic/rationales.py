@@ -28,7 +28,8 @@ from socratic import benchmarks
 from socratic.answers import Kind, kind_of, lenient, same_answer
 from socratic.arithmetic import Known, check_solution, evaluate, verdict
 from socratic.errors import DataError, ExpressionError, NoDataError
-from socratic.schema import BrokenLine, Ended, Problem, Source, Step, Trace, Verdict, read_jsonl
+from socratic.jsonl import BrokenLine, read_jsonl
+from socratic.schema import Ended, Problem, Source, Step, Trace, Verdict
 
 
 class Setting(StrEnum):

@@ -27,11 +27,12 @@ from socratic.errors import ConfigError, DataError, ExpressionError
 from socratic.evaluate import Resumable, grade, record_of
 from socratic.evaluate import evaluate as measure
 from socratic.folders import fingerprint
+from socratic.jsonl import BrokenLine, read_jsonl, write_jsonl
 from socratic.leakage import Guard, load_guard, set_name
 from socratic.locks import alone
 from socratic.orchestrator import GREEDY, Orchestrator
 from socratic.own_problems import read_problems
-from socratic.schema import BrokenLine, Decoding, Problem, Trace, read_jsonl, write_jsonl
+from socratic.schema import Decoding, Problem, Trace
 from socratic.whole import write_json
 
 HINT: Final = "problems to sample for need gold answers, and are no test problems"

@@ -17,8 +17,9 @@ from typing import Final
 
 from socratic import benchmarks, choices, curriculum
 from socratic.errors import DataError, UsageError
+from socratic.jsonl import BrokenLine
 from socratic.own_problems import read_problems
-from socratic.schema import BrokenLine, Labels, Problem, Trace
+from socratic.schema import Labels, Problem, Trace
 
 CURRICULUM: Final = "curriculum"
 HELD_OUT: Final = 1000  # problems that are drawn of the curriculum

@@ -17,7 +17,8 @@ from teacher_server import PROMPT
 from socratic import curriculum, prompts
 from socratic.curriculum import Family
 from socratic.dialect import Style
-from socratic.schema import Trace, write_jsonl
+from socratic.jsonl import write_jsonl
+from socratic.schema import Trace
 from socratic.transcript import render
 from socratic.vocabulary import Vocabulary
 

@@ -27,6 +27,7 @@ from socratic.budget import Limits, Price, Tokens
 from socratic.config import TrainConfig
 from socratic.dialect import Style
 from socratic.errors import CallError, DataError, RunError, TeacherError, UsageError
+from socratic.jsonl import read_jsonl
 from socratic.judge import Reason
 from socratic.leakage import Guard
 from socratic.ledger import index
@@ -34,7 +35,7 @@ from socratic.mix import training_mix
 from socratic.orders import Order, Terms, Work, plan
 from socratic.replay import Replay
 from socratic.replies import Finish, Reply
-from socratic.schema import Problem, Trace, Training, read_jsonl
+from socratic.schema import Problem, Trace, Training
 from socratic.teacher import OpenAITeacher, Sampling, Server
 
 PRICE = Price(input=1.0, output=10.0, batch=0.5)

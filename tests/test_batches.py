@@ -18,12 +18,13 @@ from socratic.asking import State
 from socratic.batches import Slip, slips
 from socratic.budget import Limits, Price
 from socratic.errors import CallError, RunError
+from socratic.jsonl import read_jsonl
 from socratic.judge import Reason
 from socratic.leakage import Guard
 from socratic.ledger import Ledger
 from socratic.orders import Order, Terms, Work
 from socratic.replies import Rung
-from socratic.schema import Problem, read_jsonl
+from socratic.schema import Problem
 from socratic.teacher import OpenAITeacher, Sampling, Server
 
 PRICE = Price(input=1.0, output=10.0, batch=0.5)

@@ -27,9 +27,10 @@ from socratic.decomposer import Undivided
 from socratic.dialect import Numbers, Role, Solutions, Style
 from socratic.errors import DataError, NoDataError
 from socratic.evaluate import evaluate
+from socratic.jsonl import read_jsonl, write_jsonl
 from socratic.mix import Mix, Refused, training_mix
 from socratic.orchestrator import Orchestrator
-from socratic.schema import Decoding, Ended, Problem, Report, Solution, Source, Step, Trace, Training, read_jsonl, write_jsonl
+from socratic.schema import Decoding, Ended, Problem, Report, Solution, Source, Step, Trace, Training
 from socratic.transcript import lesson
 
 TEXTS = ["bank", "pool", "desk", "oven", "lake"]

@@ -13,8 +13,9 @@ import pytest
 from socratic.corpus import Coverage, Summary, plot, require_plotting, write
 from socratic.curriculum import Family, draw_many, parse_family
 from socratic.errors import FamilyError, UsageError
+from socratic.jsonl import read_jsonl
 from socratic.leakage import Guard, Likeness
-from socratic.schema import Problem, Trace, read_jsonl
+from socratic.schema import Problem, Trace
 
 OPEN = Guard([], missing=("gsm8k",))
 FEW: dict[str, Any] = {  # 3 x 4 different problems in each of 3 wordings; with numbers spelled out or not, 144

@@ -18,8 +18,9 @@ from socratic.compare import compare
 from socratic.diagnose import SETTING, Diagnosis, Row, Setting, Study, load_gold, plot, set_up
 from socratic.errors import DataError, UsageError
 from socratic.faults import Fault
+from socratic.jsonl import write_jsonl
 from socratic.oracles import Pair, Swap
-from socratic.schema import Decoding, Ended, Problem, Solution, Step, Trace, write_jsonl
+from socratic.schema import Decoding, Ended, Problem, Solution, Step, Trace
 
 N = 8
 SET = Setting("scripted", "", "plums", "", N, calculator=True, seed=0)

@@ -17,8 +17,9 @@ from socratic.config import DataSource, Filter, TrainConfig
 from socratic.dialect import Style
 from socratic.errors import ConfigError, DataError, ModelError, UsageError
 from socratic.filters import Groups, Sample, at_random, balanced, diverse, grouped, likeliest, open_ended, quotas
+from socratic.jsonl import write_jsonl
 from socratic.mix import training_mix
-from socratic.schema import Ended, Problem, Source, Step, Trace, Training, write_jsonl
+from socratic.schema import Ended, Problem, Source, Step, Trace, Training
 
 WORDS = "the tin holds six red clips and four blue ones so we add them to get ten in all by hand".split()
 CALM = settings(deadline=None, derandomize=True, database=None, max_examples=40)

@@ -20,7 +20,7 @@ SRC = Path(socratic.__file__).parent
 # From the bottom up. A name may stand here before its file exists; a file whose name is missing fails.
 LAYERS = [
     {"errors", "quantized", "whole"},
-    {"processes", "locks", "schema", "runlog"},
+    {"processes", "locks", "jsonl", "schema", "runlog"},
     {"bars"},
     {"arithmetic", "config", "downloads", "provenance", "statistics"},
     {"answers", "dialect", "formulas", "curriculum", "budget", "wording"},

@@ -14,10 +14,11 @@ from socratic.config import DataSource, TrainConfig
 from socratic.curriculum import Family
 from socratic.dialect import Solutions, Style
 from socratic.errors import DataError
+from socratic.jsonl import write_jsonl
 from socratic.leakage import Likeness
 from socratic.mix import Mix, Refused, files, trainable, training_mix
 from socratic.mix import changed as changed_files
-from socratic.schema import Ended, Problem, Source, Step, Trace, Training, write_jsonl
+from socratic.schema import Ended, Problem, Source, Step, Trace, Training
 
 EQUATION, SENTENCE = Style(), Style(solutions=Solutions.SENTENCE)
 PROBLEM = Problem("user-1", "Ann has 12 apples and buys 8 more. She eats 5. How many are left?", "15")

@@ -18,10 +18,11 @@ from socratic import config
 from socratic.config import RoundsConfig, TrainConfig
 from socratic.errors import ConfigError, DataError, ModelError, RunError
 from socratic.evaluate import read_graded
+from socratic.jsonl import read_jsonl, write_jsonl
 from socratic.locks import alone
 from socratic.orchestrator import GREEDY, Orchestrator
 from socratic.rounds import Hands, Harvest, Round, is_right, run, solution, table
-from socratic.schema import Badge, Decoding, Ended, Problem, Solution, Step, Trace, read_jsonl, write_jsonl
+from socratic.schema import Badge, Decoding, Ended, Problem, Solution, Step, Trace
 from tests.scripted import ScriptedDecomposer, ScriptedSolver, VaryingSolver
 
 ASK = "How many apples?"

@@ -20,8 +20,9 @@ from typing import Any
 
 import pytest
 
+from socratic.jsonl import read_jsonl, write_jsonl
 from socratic.orchestrator import Orchestrator
-from socratic.schema import Badge, Decoding, Ended, Solution, Trace, read_jsonl, write_jsonl
+from socratic.schema import Badge, Decoding, Ended, Solution, Trace
 from tests.scripted import ScriptedDecomposer, ScriptedSolver, told
 
 pytest.importorskip("fastapi", reason="needs the extra [serve]")

@@ -20,7 +20,8 @@ from socratic.engines import Prompt
 from socratic.engines.numpy import NumpyEngine
 from socratic.errors import ConfigError, DataError
 from socratic.folders import read_student
-from socratic.schema import Decoding, Training, write_jsonl
+from socratic.jsonl import write_jsonl
+from socratic.schema import Decoding, Training
 from socratic.train import train
 from socratic.vocabulary import Vocabulary
 

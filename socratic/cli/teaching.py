@@ -17,7 +17,7 @@ from socratic import display
 from socratic.cli.options import ALL, Data, Limit, Seed, needing_extra
 from socratic.cli.summary import require_whole, say_broken, say_unchecked
 from socratic.errors import UsageError
-from socratic.schema import write_jsonl
+from socratic.jsonl import write_jsonl
 
 verbs = typer.Typer()
 

@@ -20,7 +20,8 @@ from socratic.curriculum.draw import draw
 from socratic.curriculum.family import After, Family, parse_family, read_lines
 from socratic.curriculum.stories import draw_story
 from socratic.errors import FamilyError
-from socratic.schema import BrokenLine, Trace
+from socratic.jsonl import BrokenLine
+from socratic.schema import Trace
 
 DIFFERENT: Final = 0.7  # of the draws must be different problems
 FOLLOWED: Final = 60  # stories that a continuation is tried on

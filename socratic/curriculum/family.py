@@ -21,7 +21,7 @@ from socratic.curriculum.expressions import FUNCTIONS, Condition, Formula, read_
 from socratic.curriculum.notation import Notation, read_notation
 from socratic.curriculum.templates import RESERVED, Template, read_template
 from socratic.errors import FamilyError
-from socratic.schema import BrokenLine, read_jsonl
+from socratic.jsonl import BrokenLine, read_jsonl
 
 PACKAGED: Final = Path(__file__).parent / "families"
 CONTINUATIONS: Final = Path(__file__).parent / "continuations"
