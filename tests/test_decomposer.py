@@ -7,17 +7,7 @@ from scripted import LATER, START, ScriptedEngine
 
 from socratic.arithmetic import Known, check_solution
 from socratic.decomposer import Decomposer, Planner
-from socratic.dialect import (
-    ASK,
-    DONE,
-    END,
-    NUMBERS,
-    RESULTS,
-    SOLVE,
-    Guidance,
-    Piece,
-    Style,
-)
+from socratic.dialect import ASK, DONE, END, NUMBERS, RESULTS, SOLVE, Guidance, Piece, Style
 from socratic.schema import Decoding, Ended, Step, Trace
 from socratic.vocabulary import Vocabulary
 

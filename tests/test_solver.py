@@ -5,20 +5,7 @@ from __future__ import annotations
 import pytest
 from scripted import LATER, START, ScriptedEngine
 
-from socratic.dialect import (
-    ASK,
-    END,
-    EQUALS,
-    MARKS,
-    NUMBERS,
-    RESULTS,
-    SOLVE,
-    Numbers,
-    Piece,
-    Results,
-    Solutions,
-    Style,
-)
+from socratic.dialect import ASK, END, EQUALS, MARKS, NUMBERS, RESULTS, SOLVE, Numbers, Piece, Results, Solutions, Style
 from socratic.schema import Decoding, Ended, Problem, Solution, Trace
 from socratic.solver import WHOLE, Answerer, Solver
 from socratic.vocabulary import Vocabulary

@@ -6,19 +6,7 @@ import pytest
 from scripted import LATER, START, ScriptedEngine
 
 from socratic.decomposer import Decomposer
-from socratic.dialect import (
-    ASK,
-    CAPITAL,
-    DONE,
-    END,
-    EQUALS,
-    MARKS,
-    NUMBERS,
-    RESULTS,
-    SOLVE,
-    Capitals,
-    Style,
-)
+from socratic.dialect import ASK, CAPITAL, DONE, END, EQUALS, MARKS, NUMBERS, RESULTS, SOLVE, Capitals, Style
 from socratic.schema import Decoding, Ended, Problem, Solution, Trace
 from socratic.solver import Solver
 from socratic.vocabulary import Vocabulary
