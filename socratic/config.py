@@ -91,6 +91,7 @@ class TrainConfig(Strict):
 
     model: str = Field("scratch-6m", description="a Hub name, a folder, or scratch-6m|12m|18m|30m, minilm, smollm2")
     vocabulary: int = Field(4096, ge=512, description="tokens of a new vocabulary, or of what minilm and smollm2 keep")
+    word_vectors: str = Field("", description="of scratch models: an encoder as wide, whose tokens and their vectors they begin with")
     style: StyleConfig = StyleConfig()
     guidance: Literal["none", "steps", "operators", "equations"] = Field(
         "none", description="what a decomposer is told of the solution before it asks; a solver of a pair is told nothing"
@@ -123,6 +124,12 @@ class TrainConfig(Strict):
     def _frozen_words_do_not_decay(self) -> TrainConfig:
         if self.words == "frozen" and self.optimizer != "muon":
             raise ValueError("words: frozen needs optimizer: muon, whose embeddings have no weight decay")
+        return self
+
+    @model_validator(mode="after")
+    def _pretrained_models_have_words(self) -> TrainConfig:
+        if self.word_vectors and not self.model.startswith("scratch-"):
+            raise ValueError(f"{self.model} has word vectors: leave word_vectors out, or start from a scratch model")
         return self
 
     @model_validator(mode="after")

@@ -135,6 +135,16 @@ def pretrained(name: str, *, vocabulary: Vocabulary) -> PreTrainedModel:
     return model
 
 
+def begin_words(model: PreTrainedModel, name: str, *, vocabulary: Vocabulary) -> None:
+    """Give a new model the word vectors of an encoder that is as wide. Raises ModelError."""
+    folder = locate(name)
+    words = _read(BertModel, folder, name, add_pooling_layer=False).get_input_embeddings().weight.detach()
+    if words.shape[1] != model.config.hidden_size:
+        reason = f"the word vectors of '{name}' have {words.shape[1]} numbers, the model is {model.config.hidden_size} wide"
+        raise ModelError(reason, hint="take a model of that width: scratch-6m-wide, 12m and 18m are 384 wide, as minilm is")
+    _set_words(model, words, _whole_vocabulary(name, folder), vocabulary)
+
+
 def gguf_of(folder: Path) -> dict[str, str]:
     """What transformers must be told to read a folder whose weights are one GGUF file."""
     found = next(folder.glob("*.gguf"), None)

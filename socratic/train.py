@@ -137,8 +137,9 @@ def _prepared(settings: TrainConfig, style: Style, training: Training, run: Path
 def _vocabulary(settings: TrainConfig, mix: Mix, style: Style, training: Training) -> Vocabulary:
     """The base model's (of an encoder the part that the mix needs), or a new one learned from the mix."""
     sample = random.Random(settings.seed).sample(mix.traces, min(VOCABULARY_SAMPLE, len(mix.traces)))
-    if settings.model not in models.SCRATCH:
-        return models.pretrained_vocabulary(settings.model, texts=_texts(sample, style, training), size=settings.vocabulary)
+    whose = settings.word_vectors or settings.model
+    if whose not in models.SCRATCH:
+        return models.pretrained_vocabulary(whose, texts=_texts(sample, style, training), size=settings.vocabulary)
     return Vocabulary.learn(_texts(sample, style, training), size=settings.vocabulary)
 
 
@@ -179,6 +180,8 @@ def _model(settings: TrainConfig, vocabulary: Vocabulary) -> Any:
     torch.manual_seed(settings.seed)  # of new weights, of the marks' embeddings, of adapters
     if settings.model in models.SCRATCH:
         model = models.from_scratch(settings.model, vocabulary=vocabulary, length=settings.length, dropout=settings.dropout)
+        if settings.word_vectors:
+            models.begin_words(model, settings.word_vectors, vocabulary=vocabulary)
     else:
         model = models.pretrained(settings.model, vocabulary=vocabulary)
     if settings.length > model.config.max_position_embeddings:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from ctranslate2 import Generator
 from tokenizers import Tokenizer
-from transformers import BertModel, OPTConfig, OPTForCausalLM
+from transformers import BertConfig, BertModel, OPTConfig, OPTForCausalLM
 
 from socratic import models
 from socratic.config import Lora
@@ -264,6 +264,40 @@ def test_student_has_its_encoder_s_word_for_each_token(encoder: Path, lower_case
     for i, token in enumerate(lower_case.tokens):
         if token not in marks:
             assert torch.equal(found[i], words[own[token]]), token
+
+
+@pytest.fixture
+def wide_encoder(wordpiece: Path, tmp_path: Path) -> Path:
+    """A tiny random BERT that is as wide as scratch-6m."""
+    small = {"hidden_size": 256, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    size = Tokenizer.from_file(str(wordpiece / "tokenizer.json")).get_vocab_size()
+    with models.no_bars():
+        BertModel(BertConfig(vocab_size=size, **small)).save_pretrained(tmp_path)
+    shutil.copy(wordpiece / "tokenizer.json", tmp_path)
+    return tmp_path
+
+
+def test_model_from_nothing_begins_with_an_encoder_s_words_and_is_otherwise_the_same(
+    wide_encoder: Path, lower_case: Vocabulary
+) -> None:
+    words, own = bert(wide_encoder).get_input_embeddings().weight, places(wide_encoder)
+    torch.manual_seed(0)
+    plain = models.from_scratch("scratch-6m", vocabulary=lower_case, length=64, dropout=0.0)
+    torch.manual_seed(0)
+    begun = models.from_scratch("scratch-6m", vocabulary=lower_case, length=64, dropout=0.0)
+    models.begin_words(begun, str(wide_encoder), vocabulary=lower_case)
+    assert begun.get_output_embeddings().weight is begun.get_input_embeddings().weight
+    marks = {mark.name for mark in MARKS}
+    for token, vector in zip(lower_case.tokens, begun.get_input_embeddings().weight, strict=True):
+        assert token in marks or torch.equal(vector, words[own[token]]), token
+    others = [name for name, _ in plain.named_parameters() if "wte" not in name]
+    assert all(torch.equal(plain.get_parameter(name), begun.get_parameter(name)) for name in others)
+
+
+def test_words_of_another_width_are_refused(encoder: Path, lower_case: Vocabulary) -> None:
+    model = models.from_scratch("scratch-6m", vocabulary=lower_case, length=64, dropout=0.0)
+    with pytest.raises(ModelError, match="have 32 numbers, the model is 256 wide"):
+        models.begin_words(model, str(encoder), vocabulary=lower_case)
 
 
 def test_marks_of_a_new_student_differ_from_each_other_and_are_drawn_by_torch_s_seed(

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from socratic import config
+from socratic import config, models
 from socratic.config import TrainConfig
 from socratic.dataset import Packed
 from socratic.dialect import Capitals, Guidance
@@ -253,6 +253,23 @@ def test_model_from_nothing_learns_its_own_vocabulary(settings: Callable[..., Tr
     assert Vocabulary.load(folder).size == 560
     assert read(folder / "config.json")["n_positions"] == 64
     assert read(folder / "config.json")["vocab_size"] == 560
+
+
+def test_model_from_nothing_takes_the_words_of_an_encoder(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    pytest.importorskip(models.CARRIED["minilm"][0], reason="the package with MiniLM is not installed")
+    begun = {"word_vectors": "minilm", "style": {"capitals": "marked"}}
+    chosen = settings(model="scratch-6m-wide", vocabulary=600, length=64, rows=1, epochs=0.001, learning_rate=1e-9, **begun)
+    folder = train(chosen, Training.UNIFIED, tmp_path)
+    found, minilm = weights(folder)["transformer.wte.weight"], load_file(models.locate("minilm") / "model.safetensors")
+    own = Vocabulary.load(models.locate("minilm")).tokenizer
+    for token in ("how", "many", "left"):
+        vector = minilm["embeddings.word_embeddings.weight"][own.token_to_id(token)]
+        assert torch.allclose(found[Vocabulary.load(folder).tokenizer.token_to_id(token)].float(), vector, atol=1e-3), token
+
+
+def test_pretrained_models_are_refused_other_words(settings: Callable[..., TrainConfig]) -> None:
+    with pytest.raises(ValueError, match="leave word_vectors out"):
+        settings(word_vectors="minilm")
 
 
 def test_one_guided_configuration_serves_a_pair_and_its_planner(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
