@@ -91,7 +91,7 @@ class TrainConfig(Strict):
 
     model: str = Field("scratch-6m", description="a Hub name, a folder, or scratch-6m|12m|18m|30m, minilm, smollm2")
     vocabulary: int = Field(4096, ge=512, description="tokens of a new vocabulary, or of what minilm and smollm2 keep")
-    word_vectors: str = Field("", description="of scratch models: an encoder as wide, whose tokens and their vectors they begin with")
+    word_vectors: str = Field("", description="of scratch models: an encoder as wide, to begin with its tokens and vectors")
     style: StyleConfig = StyleConfig()
     guidance: Literal["none", "steps", "operators", "equations"] = Field(
         "none", description="what a decomposer is told of the solution before it asks; a solver of a pair is told nothing"
