@@ -7,7 +7,6 @@ traces. A folder holds one setting; another one's is refused. Knows nothing of t
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from socratic.compare import Comparison, compare
 from socratic.errors import DataError, UsageError
 from socratic.evaluate import predict, read_graded
 from socratic.faults import Fault, first_fault
-from socratic.folders import find_pair, weights_file
+from socratic.folders import fingerprint
 from socratic.jsonl import BrokenLine, read_jsonl
 from socratic.oracles import Pair, Swap, pair, playable
 from socratic.orchestrator import Orchestrator
@@ -36,7 +35,7 @@ MAX_STEPS: Final = 10  # of a trace, or as many as the longest gold trace has
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the figures of a folder hang on. `weights` and `data` are sha256 of the model's weights and of the gold traces."""
+    """What the figures of a folder hang on. `weights` and `data` are sha256 of the pair's files and of the gold traces."""
 
     model: str
     weights: str
@@ -55,15 +54,8 @@ class Setting:
 
 def set_up(model: str, dataset: str, gold: Sequence[Trace], *, calculator: bool = True, seed: int = 0) -> Setting:
     """The setting of a pair's folder and gold traces. Raises ModelError where there is no such pair."""
-    folders = dict.fromkeys(student.path for student in find_pair(model))
-    weights = provenance.sha256(_sha256(weights_file(folder)) for folder in folders)
     data = provenance.sha256(trace.to_dict() for trace in gold)
-    return Setting(model, weights, dataset, data, len(gold), calculator, seed)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return Setting(model, fingerprint(model), dataset, data, len(gold), calculator, seed)
 
 
 def load_gold(name: str, split: str = "", *, data: Path | None = None) -> list[Trace]:

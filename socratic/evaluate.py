@@ -84,11 +84,13 @@ class Resumable:
         return predictions.with_name(f"{predictions.name}.{self.key}.partial")
 
     def kept(self, partly: Path) -> list[str]:
-        """The whole lines of the whole batches that a stopped run has written: problems of one batch may share their chances."""
-        with partly.open(encoding="utf-8", errors="replace") as file:  # the last line may be cut off inside a character
+        """The whole lines of whole batches, to which the file is cut: problems of one batch may share their chances."""
+        with partly.open("rb+") as file:
             lines = list(file)
-        whole = sum(line.endswith("\n") for line in lines)
-        return lines[: whole - whole % self.batch]
+            whole = sum(line.endswith(b"\n") for line in lines)
+            lines = lines[: whole - whole % self.batch]
+            file.truncate(sum(map(len, lines)))
+        return [line.decode("utf-8") for line in lines]
 
 
 def grade(trace: Trace) -> bool:
@@ -202,9 +204,8 @@ def predict(
     partly.touch()
     with alone(partly):
         kept = resumable.kept(partly) if resumable else []
-        with partly.open("w", encoding="utf-8") as out:
+        with partly.open("a" if resumable else "w", encoding="utf-8") as out:
             for line in kept:
-                out.write(line)
                 progress(json.loads(line)["correct"])
             for problem, found in zip(problems[len(kept) :], reason(problems[len(kept) :]), strict=True):
                 row = _row(found, (labels or {}).get(problem.id, UNLABELLED))

@@ -129,7 +129,6 @@ _CUT: Final = {
 }
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)  # of models that reason aloud before they answer
 _JSON = re.compile(r"\s*(?:```\w*\s*)?\{")
-_ANSWER_LINE = re.compile(r"^[^\w\n]*+answer[^\w:]*+:", re.IGNORECASE | re.MULTILINE)  # possessive: reads a text once
 _ANSWER_IS = re.compile(r"\b(?:so )?(?:the )?answer is:? *", re.IGNORECASE)
 
 
@@ -141,7 +140,7 @@ def _parse(text: str, answers: Answers) -> prompts.Reply:
         if _JSON.match(text):
             raise
     closings = list(_ANSWER_IS.finditer(text))
-    if closings and not _ANSWER_LINE.search(text):  # "So the answer is: (B)", as rationales end
+    if closings and not prompts.ANSWER.search(text):  # "So the answer is: (B)", as rationales end
         text = f"{text[: closings[-1].start()]}\nAnswer: {text[closings[-1].end() :].strip(' .')}"
     return prompts.parse_marked(text, answers)
 

@@ -139,9 +139,9 @@ _MODELS: Final[dict[Answers, type[Reply]]] = {
 }
 _TO_Q: Final = {Answers.PAIRS: "solution", Answers.FACTS: "fact"}  # the field that answers a question
 
-# Possessive, so that a megabyte of spaces is read once. Bold marks and numbers ("**Q1:** …") are common.
-_ANSWER = re.compile(r"^[ \t*]*+answer[ \t*]*+:(.*)$", re.MULTILINE | re.IGNORECASE)
-_TURN = re.compile(r"^[ \t*]*+([QA])[ \t]*+\d*+[ \t*]*+:[ \t*]*+", re.MULTILINE)
+_LEAD = r"^[ \t*#>-]*+"  # "**Q1:** …", "### Answer: …", "- Answer: …"; possessive: a megabyte of spaces is read once
+ANSWER: Final = re.compile(_LEAD + r"(?:final[ \t]++)?answer[ \t*]*+:(.*)$", re.MULTILINE | re.IGNORECASE)
+_TURN = re.compile(_LEAD + r"([QA])[ \t]*+\d*+[ \t*]*+:[ \t*]*+", re.MULTILINE)
 
 
 def parse_marked(text: str, answers: Answers) -> Reply:
@@ -150,7 +150,7 @@ def parse_marked(text: str, answers: Answers) -> Reply:
     >>> parse_marked("Q: How many are left?\\nA: 5-3 = <<5-3=2>>2 are left.\\nAnswer: 2", Answers.PAIRS).answer
     '2'
     """
-    answer = _ANSWER.search(text)
+    answer = ANSWER.search(text)
     before = text[: answer.start()] if answer else text
     found: dict[str, Any] = {"answer": answer[1].strip(" \t*")} if answer else {}
     if answers in _TO_Q:

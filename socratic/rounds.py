@@ -15,7 +15,6 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, astuple, dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -161,10 +160,11 @@ def run(settings: RoundsConfig, out: Path, hands: Hands, *, data: Path | None = 
     """Each round as soon as it is done, at once where it was done before. Raises ConfigError, DataError, ModelError, RunError."""
     guard = load_guard(data, settings.train.test_sets, validation=True)
     loop = _Loop(settings, out.resolve(), hands, *_problems(settings, guard, data), data)
-    _claim(settings, out)
-    hands.unchecked(guard.missing)
     done: Round | None = None
+    out.mkdir(parents=True, exist_ok=True)
     with alone(out):
+        _claim(settings, out)
+        hands.unchecked(guard.missing)
         for number in range(settings.rounds + 1):
             kept = out / f"round-{number}" / "round.json"
             if not kept.is_file():
@@ -178,7 +178,6 @@ def _claim(settings: RoundsConfig, out: Path) -> None:
     kept = out / "config.yaml"
     if kept.exists() and config.load(RoundsConfig, kept) != settings:
         raise ConfigError(f"{out} belongs to rounds of another configuration", hint="give another --out, or delete the folder")
-    out.mkdir(parents=True, exist_ok=True)
     config.dump(settings, kept)
 
 
@@ -228,10 +227,11 @@ class _Loop:
         partly.parent.mkdir(parents=True, exist_ok=True)
         partly.touch()
         kept = [Trace.from_dict(json.loads(line)) for line in resumable.kept(partly)]
+        yield from kept
         fresh = enumerate(orchestrator.solve_each(asked, decoding, first=len(kept)), len(kept))
         named = (replace(trace, source=replace(trace.source, sample=place % k)) for place, trace in fresh)
-        with partly.open("w", encoding="utf-8") as out:
-            for trace in chain(kept, named):
+        with partly.open("a", encoding="utf-8") as out:
+            for trace in named:
                 out.write(json.dumps(trace.to_dict(), ensure_ascii=False) + "\n")
                 out.flush()
                 yield trace

@@ -50,8 +50,9 @@ def train(settings: TrainConfig, training: Training, run: Path, *, data: Path | 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("training runs in one process, on one device", hint="start it without torchrun or accelerate launch")
     style = style_of(settings, training)
-    record = _claim(run, settings, training, data)
+    run.mkdir(parents=True, exist_ok=True)
     with alone(run):
+        record = _claim(run, settings, training, data)
         vocabulary, packed = _prepared(settings, style, training, run, data)
         model = _model(settings, vocabulary)
         fit(model, packed, settings, run)
@@ -77,7 +78,6 @@ def _claim(run: Path, settings: TrainConfig, training: Training, data: Path | No
         record["went_on"] = [*record.get("went_on", ()), provenance.commit()]
     else:
         record = _provenance(settings, training)
-        run.mkdir(parents=True, exist_ok=True)
         config.dump(settings, run / "config.yaml")
     write_json(kept, record)
     return record

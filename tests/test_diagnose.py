@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -221,9 +222,13 @@ def test_the_tables_name_every_swap_and_fault(tmp_path: Path) -> None:
     assert (tmp_path / "deep" / "lost.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_setting_hangs_on_weights_and_traces(student: Path, bert_student: Path) -> None:
+def test_the_setting_hangs_on_students_and_traces(student: Path, bert_student: Path, tmp_path: Path) -> None:
     one, same = set_up(str(student), "plums", GOLD), set_up(str(student), "plums", GOLD)
     assert one == same and one.n == N
+    copy = shutil.copytree(student, tmp_path / "copy")
+    about = json.loads((copy / "student.json").read_text())
+    (copy / "student.json").write_text(json.dumps({**about, "done_within": 0.5}))
+    assert set_up(str(copy), "plums", GOLD).weights != one.weights, "it stops elsewhere"
     assert set_up(str(bert_student), "plums", GOLD).weights != one.weights
     assert set_up(str(student), "plums", GOLD[1:]).data != one.data
 

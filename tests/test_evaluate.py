@@ -87,6 +87,9 @@ def test_a_run_that_was_stopped_goes_on_at_a_whole_batch_and_ends_as_one_that_wa
         yield from gold(problems[:written])
         raise KeyboardInterrupt
 
+    def stops_at_once(problems: Sequence[Problem]) -> Iterator[Trace]:
+        raise KeyboardInterrupt
+
     def goes_on(problems: Sequence[Problem]) -> Iterator[Trace]:
         asked.extend(problems)
         yield from gold(problems)
@@ -101,8 +104,12 @@ def test_a_run_that_was_stopped_goes_on_at_a_whole_batch_and_ends_as_one_that_wa
         run(stops, "p.jsonl", "one")
     with (tmp_path / "p.jsonl.one.partial").open("ab") as cut_off:
         cut_off.write('{"correct": true, "answer": "é'.encode()[:-1])
+    kept = written - written % batch
+    with pytest.raises(KeyboardInterrupt):  # again, before anything new is solved
+        run(stops_at_once, "p.jsonl", "one")
+    assert len((tmp_path / "p.jsonl.one.partial").read_bytes().splitlines()) == kept
     assert run(goes_on, "p.jsonl", "one") == [True] * len(odd)
-    assert asked == odd[written - written % batch :]
+    assert asked == odd[kept:]
     run(gold, "whole.jsonl", "one")
     assert (tmp_path / "p.jsonl").read_text() == (tmp_path / "whole.jsonl").read_text()
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["p.jsonl", "whole.jsonl"]

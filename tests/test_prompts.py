@@ -237,8 +237,9 @@ def test_what_is_not_in_the_shape_is_refused(model: type[prompts.Reply], given: 
         model.model_validate_json(json.dumps(given))
 
 
+MARKED = re.compile(r"^[\s*#>-]*(q|a|(final\s+)?answer)[\s\d*]*:", re.MULTILINE | re.IGNORECASE)
 LINES = st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
-    lambda text: text.strip(" \t*\n") and not re.search(r"^[\s*]*(q|a|answer)[\s\d*]*:", text, re.MULTILINE | re.IGNORECASE)
+    lambda text: text.strip(" \t*\n") and not MARKED.search(text)
 )
 
 
@@ -275,6 +276,9 @@ def test_a_marked_rationale_is_what_stands_before_its_answer(rationale: str, let
         "Sure!\n**Q1:** How many?\n**A1:** 3+4 = <<3+4=7>>7\n**Answer: 7**",
         "Q : How many?\nA : 3+4 = <<3+4=7>>7\nanswer: 7",
         "Q: How\n   many?\nA: 3+4 =\n<<3+4=7>>7\n\nAnswer: 7\nWas that right?",
+        "### Q1: How many?\n### A1: 3+4 = <<3+4=7>>7\n### Answer: 7",
+        "- Q: How many?\n- A: 3+4 = <<3+4=7>>7\n- **Final answer:** 7",
+        "> Q: How many?\n> A: 3+4 = <<3+4=7>>7\n> Answer: 7",
     ],
 )
 def test_usual_ways_to_write_marked_lines_are_read(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -276,12 +276,20 @@ def test_a_sampling_that_was_stopped_goes_on_with_the_chances_it_would_have_had(
             kind = Stopped if decoding.temperature else Orchestrator
             return kind.solve_each(self, questions, decoding, first=first)
 
+    def interrupt(new: bool) -> None:
+        raise KeyboardInterrupt
+
     whole, out = tmp_path / "whole", tmp_path / "out"
     list(run(settings(rounds=1), whole, hands(Orchestrator), data=tmp_path))
     with pytest.raises(KeyboardInterrupt):
         list(run(settings(rounds=1), out, hands(StoppedLater), data=tmp_path))
     (partly,) = (out / "round-1").glob("samples.jsonl.*.partial")
     assert len(partly.read_text().splitlines()) == 3
+    with pytest.raises(KeyboardInterrupt):  # again, while it hears of what is kept
+        list(
+            run(settings(rounds=1), out, replace(hands(Orchestrator), tally=lambda total: nullcontext(interrupt)), data=tmp_path)
+        )
+    assert len(partly.read_text().splitlines()) == 2, "the whole batches"
     list(run(settings(rounds=1), out, hands(Orchestrator), data=tmp_path))
     assert samples(out) == samples(whole) and len({row["answer"] for row in samples(out)}) == 3
     assert not partly.exists()

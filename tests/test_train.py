@@ -18,9 +18,10 @@ from socratic.dataset import Packed
 from socratic.dialect import Capitals, Guidance
 from socratic.engines import Prompt
 from socratic.engines.numpy import NumpyEngine
-from socratic.errors import ConfigError, DataError
+from socratic.errors import ConfigError, DataError, RunError
 from socratic.folders import read_student
 from socratic.jsonl import write_jsonl
+from socratic.locks import alone
 from socratic.schema import Decoding, Training
 from socratic.train import train
 from socratic.vocabulary import Vocabulary
@@ -218,6 +219,16 @@ def test_a_run_that_goes_on_keeps_the_record_of_its_start(settings: Callable[...
     for _ in range(2):
         train(settings(epochs=0.01), Training.UNIFIED, tmp_path / "run")
     assert read(tmp_path / "run" / "provenance.json") == {**start, "went_on": [start["commit"]] * 2}
+
+
+def test_a_run_that_another_process_is_at_is_refused_and_its_record_left_alone(
+    settings: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    train(settings(epochs=0.01), Training.UNIFIED, tmp_path / "run")
+    record = read(tmp_path / "run" / "provenance.json")
+    with alone(tmp_path / "run"), pytest.raises(RunError, match="another process"):
+        train(settings(epochs=0.01), Training.UNIFIED, tmp_path / "run")
+    assert read(tmp_path / "run" / "provenance.json") == record
 
 
 def test_machine_without_git_trains_too(
