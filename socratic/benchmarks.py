@@ -10,7 +10,6 @@ train on them by accident.
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
 import hashlib
 import io
@@ -27,7 +26,7 @@ from typing import Any
 from socratic.answers import gold_number, normal_number
 from socratic.arithmetic import Known, check_solution, equations
 from socratic.downloads import FILES
-from socratic.errors import DataError, NoDataError, SocraticError
+from socratic.errors import DataError, NoDataError, SocraticError, did_you_mean
 from socratic.formulas import Line, decimal, worked
 from socratic.schema import Ended, Labels, Origin, Problem, Source, Step, Trace
 
@@ -321,5 +320,4 @@ def _benchmark(name: str) -> _Benchmark:
 
 def _require(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        raise DataError(f"no {what} '{name}'; known: {', '.join(known)}", hint=f"did you mean '{near[0]}'?" if near else "")
+        raise DataError(f"no {what} '{name}'; known: {', '.join(known)}", hint=did_you_mean(name, known))

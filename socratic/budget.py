@@ -17,7 +17,7 @@ from typing import Final
 import yaml
 from pydantic import Field, RootModel, ValidationError
 
-from socratic.config import Strict
+from socratic.config import Strict, faults
 from socratic.errors import ConfigError, UsageError
 
 SHIPPED: Final = Path(__file__).with_name("prices.yaml")
@@ -70,13 +70,9 @@ def load_prices(path: Path | None = None) -> dict[str, Price]:
     try:
         return _Prices.model_validate(yaml.safe_load(where.read_text(encoding="utf-8"))).root
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # pydantic's error is a ValueError
-        faults = _faults(error) if isinstance(error, ValidationError) else str(error)
+        reason = faults(error) if isinstance(error, ValidationError) else str(error)
         hint = "one line a model: my-model: {input: 0.15, output: 0.60, batch: 0.5}"
-        raise ConfigError(f"{where} is no file of prices: {faults}", hint=hint) from error
-
-
-def _faults(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
+        raise ConfigError(f"{where} is no file of prices: {reason}", hint=hint) from error
 
 
 def dollars(used: Mapping[tuple[str, bool], Tokens], prices: Mapping[str, Price]) -> float | None:

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from socratic import benchmarks, curriculum
 from socratic.confidence import Calibration, Features, read
-from socratic.errors import DataError, UsageError
+from socratic.errors import DataError, needing_extra
 from socratic.evaluate import Rated
+from socratic.jsonl import is_jsonl
 from socratic.leakage import TEST_WORDS, Guard, Likeness, name_words
-from socratic.own_problems import read_problems
+from socratic.own_problems import read_whole
 from socratic.schema import Problem
 from socratic.whole import write_json
 
@@ -53,7 +54,7 @@ class Chosen:
 
 
 def choose(name: str, guard: Guard, *, data: Path | None, limit: int) -> Chosen:
-    """At most so many problems, picked evenly, of a benchmark's training side, the held-out families, or a JSONL.
+    """At most so many problems, picked at random, of a benchmark's training side, the held-out families, or a JSONL.
 
     Raises DataError for test sets, and for a file in which one test problem stands.
     """
@@ -78,14 +79,11 @@ def _read(name: str, data: Path | None) -> list[Problem]:
         return [trace.problem for trace in curriculum.draw_many(held_out, HELD_OUT, seed=SEED)]
     if name in SPLITS:
         return benchmarks.problems(name, SPLITS[name], data=data)
-    if not name.endswith((".jsonl", ".jsonl.gz")):
+    if not is_jsonl(name):
         raise DataError(f"'{name}' has no split that votes may be calibrated on", hint=HINT)
     if found := REPORTED & name_words(Path(name).name):
         raise DataError(f"{name} is named like a test set ('{min(found)}')", hint=HINT)
-    problems, broken = read_problems(Path(name))
-    if broken:
-        raise DataError(f"{broken[0].where}: {broken[0].reason}", hint="mend or remove the line")
-    return problems
+    return read_whole(Path(name))
 
 
 # The model
@@ -182,10 +180,8 @@ def _logistic(features: Floats, right: Floats) -> Floats:
 
 def require_scipy() -> Any:
     """`scipy.optimize`; UsageError where it is not installed: better before the votes than after."""
-    try:
+    with needing_extra("calibration"):
         return import_module("scipy.optimize")
-    except ModuleNotFoundError as error:
-        raise UsageError(f"calibration needs {error.name}", hint="in the checkout: pip install '.[train]'") from error
 
 
 def save(path: Path, fitted: Fitted, data: Sequence[str]) -> None:

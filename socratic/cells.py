@@ -7,23 +7,22 @@ trained. Knows nothing of how a student is trained or scored, or of run folders.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from socratic import config, mix, provenance, tasks
+from socratic import config, mix, tasks
 from socratic.config import Cell, Recipes, StyleConfig, TrainConfig
 from socratic.dialect import GUIDED, Guidance
-from socratic.errors import ConfigError, ModelError
+from socratic.errors import ConfigError, ModelError, did_you_mean
 from socratic.folders import find_pair, model_type, read_student
 from socratic.methods import Method, Plan, Way
-from socratic.schema import Labels, Problem, Trace, Training
+from socratic.schema import Trace, Training
 
 CELLS = Path(__file__).parent.parent / "experiments"  # of a checkout; an installed package has none
 RECIPES = "recipes.yaml"  # beside the cells
@@ -45,6 +44,11 @@ class Order:
     engine: str = "light"
     batch_size: int = 32
     data: Path | None = None
+
+    @property
+    def scored_at_once(self) -> int:
+        """Cells; the torch engine has one device, whose memory is not shared out."""
+        return 1 if self.engine == "torch" else self.jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +84,7 @@ class Task:
         return out / "cells" / f"{self.name}-seed{self.seed}.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Problems to score on, what is told of them, and the sha256 of the files they come from and of themselves."""
-
-    problems: Sequence[Problem]
-    labels: Mapping[str, Labels]
-    files: dict[str, str]
-    sha256: str
-
-
-Sets = Mapping[str, Asked]  # by benchmark and split
+Sets = Mapping[str, tasks.Task]  # by benchmark and split
 
 
 def find_cells(name: str) -> Path:
@@ -143,8 +137,8 @@ def _students(path: Path, cell: Cell, shared: Mapping[str, Any]) -> Iterator[Stu
         try:
             settings = TrainConfig.model_validate({**shared, **cell.train, "style": style, "guidance": guidance})
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'train'}: {e['msg']}" for e in error.errors())
-            raise ConfigError(f"{path}, with the recipe beside it: {faults}", hint="`train` takes TrainConfig's keys") from error
+            reason = f"{path}, with the recipe beside it: {config.faults(error, 'train')}"
+            raise ConfigError(reason, hint="`train` takes TrainConfig's keys") from error
         mix.style_of(settings, training)  # refused before anything is trained
         yield Student(training, settings)
 
@@ -159,8 +153,8 @@ def _base(name: str) -> tuple[str, str, dict[str, str]]:
     try:
         folder = models.locate(model)
     except ModelError as error:
-        near = difflib.get_close_matches(name, BASES, n=2)
-        raise ModelError(str(error), hint=(f"did you mean {' or '.join(near)}? Or " if near else "") + error.hint) from error
+        near = did_you_mean(name, BASES, n=2, cutoff=0.6)
+        raise ModelError(str(error), hint=f"{near} Or {error.hint}" if near else error.hint) from error
     if (folder / "student.json").is_file():
         style = read_student(folder).style
         return model, "own", {name: str(getattr(style, name)) for name in StyleConfig.model_fields}
@@ -176,20 +170,17 @@ def _shipped() -> str:
 
 
 def _unknown(what: str, name: str, known: Sequence[str], more: str) -> NoReturn:
-    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else ""
-    raise ConfigError(f"no {what} '{name}'; known: {', '.join(known)}; {more}", hint=hint)
+    raise ConfigError(f"no {what} '{name}'; known: {', '.join(known)}; {more}", hint=did_you_mean(name, known, n=2))
 
 
 # Problems and their solutions.
 
 
-def asked_of(cell: Cell, order: Order) -> Asked:
+def asked_of(cell: Cell, order: Order) -> tasks.Task:
     """The first problems of a set. Raises DataError for an unknown set, or a file that is missing or not the published one."""
     split = tasks.split_of(cell.benchmark, cell.split)  # no file of one's own: nobody would hear of its broken lines
     found = tasks.load(cell.benchmark, split, data=order.data)
-    chosen = found.problems[: order.limit]
-    return Asked(chosen, found.labels, found.files, provenance.sha256(asdict(problem) for problem in chosen))
+    return found if order.limit is None else found.first(order.limit)
 
 
 def gold_of(cell: Cell, data: Path | None) -> dict[str, Trace] | None:

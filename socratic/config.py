@@ -1,7 +1,7 @@
 """What an experiment file may say: one pydantic model per stage, unknown keys refused.
 
-In: a YAML file. Out: `TrainConfig` with every default filled in. This is the only home of the defaults. Knows nothing
-of torch, of where data lies, or of what a student reads.
+In: a YAML file. Out: the model of its stage with every default filled in, which has no other home. Knows nothing of torch, of
+where data lies, or of what a student reads.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class DataSource(Strict):
     def _exactly_one(self) -> DataSource:
         if sum((bool(self.curriculum), bool(self.benchmark), self.traces is not None)) != 1:
             raise ValueError("give exactly one of curriculum, benchmark, traces")
+        if self.steps[0] > self.steps[1]:
+            raise ValueError("steps are fewest and most, in this order")
         if self.curriculum and self.resampled:
             raise ValueError("resampled is for benchmark and traces; for more of the curriculum draw more problems")
         if not self.curriculum and (self.share < 1 or self.parts != (1, 1)):
@@ -127,9 +129,11 @@ class TrainConfig(Strict):
         return self
 
     @model_validator(mode="after")
-    def _pretrained_models_have_words(self) -> TrainConfig:
+    def _what_scratch_models_need_alone(self) -> TrainConfig:
         if self.word_vectors and not self.model.startswith("scratch-"):
             raise ValueError(f"{self.model} has word vectors: leave word_vectors out, or start from a scratch model")
+        if self.dropout and not self.model.startswith("scratch-"):
+            raise ValueError(f"{self.model} is trained without dropout: leave it out, or start from a scratch model")
         return self
 
     @model_validator(mode="after")
@@ -148,7 +152,7 @@ class Published(Strict):
 
 
 class Cell(Strict):
-    """One cell of a results table: a method, what it learns from, and what it is scored on. Names are checked by `reproduce`."""
+    """One cell of a results table: a method, what it learns from, and what it is scored on. Names are checked by `cells`."""
 
     method: str
     guidance: str = "none"
@@ -174,7 +178,7 @@ class RoundsConfig(Strict):
     student: str = Field("default", description="whose traces the first round learns from: 'default' or a folder")
     problems: str = Field("gsm8k", description="to sample traces for: a benchmark's training split, or a JSONL with answers")
     validation: str = Field("gsm8k", description="to measure on: a benchmark's validation slice, or a JSONL with answers")
-    limit: int = Field(1_000_000, ge=1, description="at most so many problems, picked evenly")
+    limit: int = Field(1_000_000, ge=1, description="at most so many problems, picked at random")
     validation_limit: int = Field(1_000_000, ge=1, description="and so many to measure on")
     rounds: int = Field(3, ge=1)
     samples: int = Field(4, ge=1, le=200, description="traces of each problem and round")
@@ -199,8 +203,12 @@ def load(kind: type[Config], path: Path) -> Config:
     try:
         return kind.model_validate({} if found is None else found)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"{path}: {faults}", hint=f"known keys: {', '.join(kind.model_fields)}") from error
+        raise ConfigError(f"{path}: {faults(error)}", hint=f"known keys: {', '.join(kind.model_fields)}") from error
+
+
+def faults(error: ValidationError, whole: str = "file") -> str:
+    """What pydantic found, each with its key; `whole` names what is wrong as a whole."""
+    return "; ".join(f"{'.'.join(map(str, found['loc'])) or whole}: {found['msg']}" for found in error.errors())
 
 
 def dump(config: Strict, path: Path) -> None:

@@ -18,9 +18,10 @@ from typing import Final
 
 from socratic.errors import DataError
 from socratic.evaluate import Reasoner, Resumable, predict, read_graded
-from socratic.resample import Plan, align
+from socratic.redraw import Plan
+from socratic.resample import align
 from socratic.schema import Decoding, Problem, RunRecord, Share, Trace
-from socratic.statistics import LEVEL, Paired, bootstrap, mcnemar, p_text, wilson
+from socratic.statistics import LEVEL, Paired, bootstrap, mcnemar, p_text, require_scipy, wilson
 
 ATTEMPTS: Final = 4  # for each copy: some problems have few numbers that suit
 FEW: Final = "too few different numbers that suit"
@@ -150,7 +151,7 @@ def contrast(
 
     Needs scipy.
     """
-    mcnemar(Paired(0, 0, 0, 1))  # says that scipy is missing before everything is solved
+    require_scipy()  # before everything is solved
     resumable = Resumable.of(record, samples=1, decoding=decoding) if record else None
     predict(reason, copies.together, predictions, resumable=resumable, progress=progress)
     right = {graded.trace.problem.id: graded.correct for graded in read_graded(predictions)}

@@ -19,7 +19,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from socratic.curriculum import Family, draw_many, dressed, load_continuations
-from socratic.errors import UsageError
+from socratic.errors import UsageError, needing_extra
 from socratic.jsonl import write_jsonl
 from socratic.leakage import Guard, LeakReport
 from socratic.schema import Problem, Trace
@@ -142,10 +142,8 @@ def _rows(
 
 def require_plotting(path: Path) -> None:
     """Raise UsageError where `plot` could not write this file: better at once than after minutes of drawing."""
-    try:
+    with needing_extra("a plot"):
         from matplotlib.backend_bases import FigureCanvasBase
-    except ModuleNotFoundError as error:
-        raise UsageError(f"a plot needs {error.name}", hint="in the checkout: pip install '.[train]'") from error
     kinds = sorted(FigureCanvasBase.filetypes)
     if path.suffix.removeprefix(".").lower() not in kinds:
         raise UsageError(f"'{path}' names no kind of picture", hint=f"end it in one of .{', .'.join(kinds)}")

@@ -21,11 +21,11 @@ from socratic.errors import DataError, UsageError
 from socratic.evaluate import predict, read_graded
 from socratic.faults import Fault, first_fault
 from socratic.folders import fingerprint
-from socratic.jsonl import BrokenLine, read_jsonl
+from socratic.jsonl import BrokenLine, is_jsonl, read_jsonl
 from socratic.oracles import Pair, Swap, pair, playable
 from socratic.orchestrator import Orchestrator
 from socratic.schema import Decoding, Trace
-from socratic.statistics import Paired, mcnemar
+from socratic.statistics import Paired, require_scipy
 from socratic.whole import write_json
 
 SETTING: Final = "setting.json"
@@ -60,7 +60,7 @@ def set_up(model: str, dataset: str, gold: Sequence[Trace], *, calculator: bool 
 
 def load_gold(name: str, split: str = "", *, data: Path | None = None) -> list[Trace]:
     """Gold traces with subquestions: of gsm8k, the curriculum, or a JSONL of traces. Raises DataError."""
-    if name.endswith((".jsonl", ".jsonl.gz")):
+    if is_jsonl(name):
         if split:
             raise UsageError(f"{name} is a file: it has no split '{split}'", hint="leave --split out, or give that split's file")
         found = [_trace(where, row) for where, row in read_jsonl(Path(name))]
@@ -89,7 +89,7 @@ class Study:
         if not gold:
             raise DataError("there are no gold traces to diagnose on", hint="check --limit and the file")
         self.gold = {trace.problem.id: playable(trace) for trace in gold}
-        mcnemar(Paired(0, 0, 0, 1))  # needs scipy: better said before the hours of work than after
+        require_scipy()  # better said before the hours of work than after
         _claim(folder, setting)
         self.student, self.setting, self.folder, self.batch_size = student, setting, folder, batch_size
 

@@ -8,7 +8,6 @@ Does NOT know what is in the files; derived files (SVAMP's 700/300 split, the MA
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import http.client
 import os
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from socratic.errors import DataError, RunError, UsageError
+from socratic.errors import DataError, RunError, UsageError, did_you_mean
 
 TIMEOUT_SECONDS = 30.0
 ATTEMPTS = 2
@@ -94,9 +93,8 @@ def download(
     """
     for name in names:
         if name not in sets():
-            near = difflib.get_close_matches(name, sets(), n=1, cutoff=0.5)
-            hint = f"did you mean '{near[0]}'?" if near else ""
-            raise DataError(f"no set '{name}' can be downloaded; known: {', '.join(sets())}", hint=hint)
+            reason = f"no set '{name}' can be downloaded; known: {', '.join(sets())}"
+            raise DataError(reason, hint=did_you_mean(name, sets()))
     wanted = [file for file in FILES if file.origin.set in names]
     return [download_file(file, cache=cache, mirror=mirror, progress=progress) for file in wanted]
 

@@ -13,8 +13,12 @@
     └── RunError                 the work itself failed (exit code 1)
         └── CallError            one call to a teacher brought no reply, after all retries
 
-Knows no module of this package.
+Beside them what many of their hints say. Knows no module of this package.
 """
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class SocraticError(Exception):
@@ -74,3 +78,18 @@ class CallError(RunError):
     """One call to a teacher brought no reply."""
 
     retryable = True
+
+
+def did_you_mean(name: str, known: Iterable[str], *, n: int = 1, cutoff: float = 0.5) -> str:
+    """A hint: the nearest of the known names, "" where none is near."""
+    near = [f"'{found}'" for found in difflib.get_close_matches(name, list(known), n, cutoff)]
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
+
+@contextmanager
+def needing_extra(what: str, extra: str = "train") -> Iterator[None]:
+    """Around imports and work that need an extra: where it is not installed, say the line that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{what} needs {error.name}", hint=f"in the checkout: pip install '.[{extra}]'") from error

@@ -18,7 +18,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from socratic.bars import counted
-from socratic.errors import DataError, UsageError
+from socratic.errors import DataError, UsageError, needing_extra
 from socratic.jsonl import BrokenLine, read_jsonl
 from socratic.schema import Trace
 
@@ -129,10 +129,8 @@ def diverse(groups: Groups, vectors: NDArray[Any], keep: int, seed: int) -> list
 def _clusters(places: Sequence[int], vectors: NDArray[Any], keep: int) -> list[list[int]]:
     if len(places) <= keep:
         return [[place] for place in places]
-    try:
+    with needing_extra("clustering"):
         hierarchy = import_module("scipy.cluster.hierarchy")
-    except ModuleNotFoundError as error:
-        raise UsageError("clustering needs scipy", hint="in the checkout: pip install '.[train]'") from error
     # cut_tree and not fcluster, which finds fewer clusters than it is asked for where samples are alike.
     numbers = hierarchy.cut_tree(hierarchy.linkage(vectors, method="ward"), n_clusters=keep)[:, 0]
     return [[place for place, number in zip(places, numbers, strict=True) if number == wanted] for wanted in range(keep)]

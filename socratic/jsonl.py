@@ -55,6 +55,11 @@ def _object(raw: bytes, where: str) -> dict[str, Any] | BrokenLine:
     return data
 
 
+def is_jsonl(name: str) -> bool:
+    """Whether what a user typed is the path of such a file."""
+    return name.endswith((".jsonl", ".jsonl.gz"))
+
+
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     """Write one object a line, return how many; `.gz` holds no time of day. The file appears whole or not at all."""
     count = 0

@@ -20,6 +20,7 @@ from sympy import Rational
 from socratic import prompts, rationales
 from socratic.answers import Kind, kind_of, lenient, normal_number, same_answer
 from socratic.arithmetic import UNIT_CONSTANTS, Known, check_solution, equations, find_numbers
+from socratic.config import faults
 from socratic.dialect import MARKS, MAX_RESULTS
 from socratic.errors import DataError
 from socratic.leakage import Guard, Leak, is_excused, set_name
@@ -117,8 +118,7 @@ def _read(reply: Reply, answers: Answers) -> prompts.Reply | Fault:
     try:
         return _parse(_THOUGHT.sub("", reply.text), answers)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc'])) or 'reply'}: {fault['msg']}" for fault in error.errors()]
-        return Fault(Reason.FORMAT, "; ".join(faults))
+        return Fault(Reason.FORMAT, faults(error, "reply"))
 
 
 _CUT: Final = {

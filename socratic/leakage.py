@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from socratic import benchmarks
-from socratic.errors import DataError, NoDataError
-from socratic.own_problems import read_problems
+from socratic.errors import NoDataError
+from socratic.own_problems import read_whole
 from socratic.schema import Problem
 
 GRAM: Final = 8  # words
@@ -200,10 +200,7 @@ def _tests(name: str, data: Path | None) -> list[Problem]:
 
 
 def _own_tests(path: Path) -> list[Problem]:
-    problems, broken = read_problems(path)
-    if broken:
-        raise DataError(f"{broken[0].where}: {broken[0].reason}", hint="a test set must be whole to be guarded; mend the line")
-    return [replace(problem, dataset=path.name) for problem in problems]
+    return [replace(problem, dataset=path.name) for problem in read_whole(path)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter
 
 from socratic.budget import Tokens
 from socratic.errors import RunError
@@ -41,18 +43,10 @@ class Entry:
     sample: int
     prompt_sha256: str
     sampling: Sampling
-    replies: tuple[Reply, ...]
+    replies: Annotated[tuple[Reply, ...], Field(min_length=1)]
     used: Tokens
     counted: bool = True
     batch: bool = False
-
-    @classmethod
-    def from_dict(cls, row: dict[str, Any]) -> Entry:
-        """Read a line. Raises KeyError, TypeError, ValueError."""
-        replies = tuple(Reply.from_dict(reply) for reply in row["replies"])
-        if not replies:
-            raise ValueError("no reply")
-        return cls(**{**row, "replies": replies, "sampling": Sampling(**row["sampling"]), "used": Tokens(**row["used"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +57,8 @@ class Loss:
     model: str
     used: Tokens
 
-    @classmethod
-    def from_dict(cls, row: dict[str, Any]) -> Loss:
-        """Read a line. Raises KeyError, TypeError."""
-        return cls(**{**row, "used": Tokens(**row["used"])})
+
+_LINE: Final = TypeAdapter[Entry | Loss](Entry | Loss)
 
 
 @dataclass(slots=True)
@@ -106,18 +98,18 @@ def index(path: Path) -> Index:
                 break
             try:
                 _note(found, line)
-            except (KeyError, TypeError, ValueError, RecursionError):
+            except ValueError:  # pydantic's, and of a key that is no hash
                 found.broken += 1
                 found.end += len(line)
     return found
 
 
 def _note(found: Index, line: bytes) -> None:
-    row = json.loads(line)
-    if "lost" in row:
-        found.lose(Loss.from_dict(row), len(line))
+    noted = _LINE.validate_json(line)
+    if isinstance(noted, Loss):
+        found.lose(noted, len(line))
     else:
-        found.add(Entry.from_dict(row), len(line))
+        found.add(noted, len(line))
 
 
 class Ledger:
@@ -152,7 +144,9 @@ class Ledger:
     def get(self, key: str) -> Entry:
         """The entry of a key. Raises KeyError."""
         self._in.seek(self.index.places[bytes.fromhex(key)])
-        return Entry.from_dict(json.loads(self._in.readline()))
+        found = _LINE.validate_json(self._in.readline())
+        assert isinstance(found, Entry)  # the index has places of entries alone
+        return found
 
     def _write(self, found: Entry | Loss) -> int:
         """Append a line; its length in bytes."""

@@ -101,7 +101,6 @@ def reasoner(
     samples: int = 1,
     engine: str = "light",
     batch_size: int = 16,
-    calculator: bool = True,
     seed: int = 0,
 ) -> Reasoner:
     """A way over the students' folders; with more than one sample it votes.
@@ -114,7 +113,7 @@ def reasoner(
         raise ConfigError(f"'{way.method.value}' needs students for {', '.join(missing)}", hint="train them, see `trainings`")
     loaded = {training: load(students[training], training, engine) for training in needed}
     orchestrator = Orchestrator(*assemble(way, loaded, gold=gold), name=str(way), batch_size=batch_size)
-    return reasoning(orchestrator, samples=samples, decoding=Decoding(seed=seed, calculator=calculator))
+    return reasoning(orchestrator, samples=samples, decoding=Decoding(seed=seed))
 
 
 def reasoning(orchestrator: Orchestrator, *, samples: int, decoding: Decoding) -> Reasoner:

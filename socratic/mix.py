@@ -27,7 +27,8 @@ from socratic.dialect import GUIDED, Guidance, Numbers, Solutions, Style
 from socratic.earlier import ask_earlier
 from socratic.errors import ConfigError, DataError, NoDataError
 from socratic.leakage import Guard, LeakReport, is_excused, is_test, load_guard, set_name
-from socratic.resample import Plan, align
+from socratic.redraw import Plan
+from socratic.resample import align
 from socratic.schema import Badge, Ended, Problem, Step, Trace, Training, badge
 
 ASKING = frozenset({Training.DECOMPOSER, Training.QUESTIONS, Training.UNIFIED, Training.BASE})  # who writes subquestions

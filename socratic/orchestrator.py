@@ -14,7 +14,7 @@ import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from socratic.answers import Kind, lenient, normal_number
 from socratic.arithmetic import MAX_DIGITS, check_solution, find_numbers, known_after, number_text
@@ -24,6 +24,7 @@ from socratic.schema import Decoding, Ended, Problem, Solution, Source, Step, Tr
 from socratic.voting import UNCALIBRATED, Vote, count
 
 GREEDY = Decoding()
+MAX_STEPS: Final = 10  # of a trace, where nobody says otherwise
 TEMPERATURE = 0.7  # of sampled traces
 MAX_QUESTION = 4000  # characters; the students' context is far shorter
 
@@ -53,7 +54,7 @@ class Orchestrator:
         solver: Solves,
         *,
         name: str = "",
-        max_steps: int = 10,
+        max_steps: int = MAX_STEPS,
         batch_size: int = 16,
         calibrations: Calibrations = UNCALIBRATED,
     ) -> None:
@@ -62,7 +63,7 @@ class Orchestrator:
 
     @classmethod
     def from_pretrained(
-        cls, name: str = "default", *, engine: str = "light", max_steps: int = 10, batch_size: int = 16
+        cls, name: str = "default", *, engine: str = "light", max_steps: int = MAX_STEPS, batch_size: int = 16
     ) -> Orchestrator:
         """The shipped pair, or one from a folder. Raises ModelError."""
         from socratic.folders import pair_folder

@@ -30,6 +30,14 @@ def read_problems(path: Path) -> tuple[list[Problem], list[BrokenLine]]:
     return list(found.values()), broken
 
 
+def read_whole(path: Path) -> list[Problem]:
+    """The problems of a file that must be whole. Raises DataError at its first broken line."""
+    problems, broken = read_problems(path)
+    if broken:
+        raise DataError(f"{broken[0].where}: {broken[0].reason}", hint="the file must be whole: mend or remove the line")
+    return problems
+
+
 def _problem(row: dict[str, Any], where: str, stem: str) -> Problem | BrokenLine:
     question, name = row.get("question"), row.get("id")
     if not isinstance(question, str) or not question.strip():

@@ -23,7 +23,6 @@ judge whether an answer is right.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterator
@@ -38,7 +37,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, ValidationErro
 
 from socratic.answers import normal_choice, normal_yes_no
 from socratic.config import Strict
-from socratic.errors import DataError
+from socratic.errors import DataError, did_you_mean
 
 # What a teacher may answer
 
@@ -264,9 +263,8 @@ def _find(name_or_path: str | Path) -> Path:
         return shipped[given]
     if given.endswith(".md"):
         return Path(given)
-    near = difflib.get_close_matches(given, shipped, n=3, cutoff=0.4)
     known = f"known: {', '.join(shipped)}; or give the path of a .md file"
-    raise DataError(f"no prompt '{given[:80]}'; {known}", hint=f"did you mean {' or '.join(near)}?" if near else "")
+    raise DataError(f"no prompt '{given[:80]}'; {known}", hint=did_you_mean(given, shipped, n=3, cutoff=0.4))
 
 
 def _reason(error: Exception) -> str:

@@ -61,12 +61,6 @@ class Reply:
     logprob: float | None = None
     retries: int = 0
 
-    @classmethod
-    def from_dict(cls, row: dict[str, Any]) -> Reply:
-        """Read the ledger's form. Raises KeyError, TypeError, ValueError."""
-        usage = Usage(**row["usage"]) if row.get("usage") else None
-        return cls(**{**row, "finish": Finish(row["finish"]), "rung": Rung(row["rung"]) if row["rung"] else None, "usage": usage})
-
 
 def bounded(text: str, finish: Finish) -> Reply:
     """A text as a reply, cut where it is longer than any answer."""

@@ -21,22 +21,23 @@ from pathlib import Path
 from typing import Any
 
 from socratic import methods, mix, provenance, runlog
-from socratic.cells import Asked, Order, Sets, Student, Task, asked_of, gold_of, tasks_of, way_of
+from socratic.cells import Order, Sets, Student, Task, asked_of, gold_of, tasks_of, way_of
 from socratic.config import TrainConfig
 from socratic.dialect import Guidance
 from socratic.display import Look, Seen
 from socratic.errors import ConfigError, RunError, SocraticError
-from socratic.evaluate import Reasoner, Resumable, count_right, evaluate, partials
+from socratic.evaluate import DTYPE, Reasoner, Resumable, count_right, evaluate, partials
 from socratic.folders import weights_sum
 from socratic.locks import alone
+from socratic.orchestrator import MAX_STEPS
 from socratic.processes import side_by_side
 from socratic.report import Row, Score, Table, plot, plot_growth
 from socratic.schema import Decoding, Problem, RunRecord, Trace, Training
+from socratic.tasks import Task as TestSet
 from socratic.voting import Vote
 from socratic.whole import write_json, write_text
 
 TRAINED = "trained.json"  # in a student's folder once it is done
-MAX_STEPS = 10  # the orchestrator's default, which methods keep
 
 
 def train(settings: TrainConfig, training: Training, run: Path, data: Path | None) -> None:
@@ -83,7 +84,7 @@ def reproduce(
                 _pair_up(task, order.out)
             score_one = partial(_score, sets=sets, order=order, makers=makers)
             with watch(_scorings(waiting, sets, order.out)):
-                for task, score in side_by_side(score_one, waiting, order.jobs):
+                for task, score in side_by_side(score_one, waiting, order.scored_at_once):
                     write_json(task.place(order.out), asdict(score))
                     _write(_table(order, tasks), order.out)
                     say(str(Row(task.name, task.cell, (score,))))
@@ -267,13 +268,13 @@ def _scored(predictions: Path, total: int) -> Seen | None:
     return None
 
 
-def _run_record(task: Task, asked: Asked, order: Order, trained_on: str, runs: Iterable[Path]) -> RunRecord:
+def _run_record(task: Task, asked: TestSet, order: Order, trained_on: str, runs: Iterable[Path]) -> RunRecord:
     return RunRecord(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=provenance.commit(),
         engine=order.engine,
         device=trained_on if order.engine == "torch" else f"cpu, {order.jobs} cells at a time",
-        dtype="float32",
+        dtype=DTYPE,
         batch_size=order.batch_size,
         max_steps=MAX_STEPS,
         seed=task.seed,

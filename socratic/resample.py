@@ -8,7 +8,6 @@ both, `align` and the drawing. Knows nothing of benchmarks, files or how student
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -36,8 +35,6 @@ from socratic.errors import ExpressionError
 from socratic.redraw import Equation, Origins, Passage, Place, Plan, Quantity, Ref, origins
 from socratic.schema import Origin, Step, Trace, Verdict
 
-__all__ = ["Plan", "Refusal", "align", "resample"]
-
 GROWTH: Final = 10  # no result is larger than so many times the largest number of the original
 
 
@@ -52,12 +49,6 @@ class Refusal(StrEnum):
     UNUSED = "a number that no equation uses, but that is a bound or the sum of others"
     CHOICE = "a comparison that other numbers may turn round"
     KEPT = "no number that may change"
-
-
-def resample(trace: Trace, rng: random.Random) -> Trace | None:
-    """The trace with new numbers and its old id, or None where that cannot be done safely. Who keeps both names them."""
-    plan = align(trace)
-    return plan.draw(rng) if isinstance(plan, Plan) else None
 
 
 def align(trace: Trace) -> Plan | Refusal:

@@ -26,11 +26,11 @@ from socratic.errors import ConfigError, DataError, ExpressionError
 from socratic.evaluate import Resumable, grade, record_of
 from socratic.evaluate import evaluate as measure
 from socratic.folders import fingerprint
-from socratic.jsonl import BrokenLine, read_jsonl, write_jsonl
+from socratic.jsonl import BrokenLine, is_jsonl, read_jsonl, write_jsonl
 from socratic.leakage import Guard, load_guard, set_name
 from socratic.locks import alone
 from socratic.orchestrator import GREEDY, Orchestrator
-from socratic.own_problems import read_problems
+from socratic.own_problems import read_whole
 from socratic.schema import Decoding, Problem, Trace
 from socratic.whole import write_json
 
@@ -301,11 +301,9 @@ def _picked(problems: list[Problem], limit: int, seed: int) -> list[Problem]:
 
 
 def _read(name: str, split: str, data: Path | None) -> list[Problem]:
-    if not name.endswith((".jsonl", ".jsonl.gz")):
+    if not is_jsonl(name):
         return benchmarks.problems(name, split, data=data)
-    problems, broken = read_problems(Path(name))
-    if broken:
-        raise DataError(f"{broken[0].where}: {broken[0].reason}", hint="mend or remove the line")
+    problems = read_whole(Path(name))
     if bare := next((problem.id for problem in problems if problem.answer is None), None):
         raise DataError(f"'{bare}' of {name} has no gold answer", hint=HINT)
     return problems

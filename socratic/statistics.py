@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy
 
-from socratic.errors import UsageError
+from socratic.errors import needing_extra
 
 Z95: Final = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 LEVEL: Final = 0.05  # of the test
@@ -73,7 +73,7 @@ def mcnemar(table: Paired) -> float:
 
     Two-sided, the p value of `scipy.stats.binomtest(only_a, flipped)`; `scipy.special` loads several times faster. Needs scipy.
     """
-    return min(1.0, 2 * float(_special().bdtr(min(table.only_a, table.only_b), table.flipped, 0.5)))
+    return min(1.0, 2 * float(require_scipy().bdtr(min(table.only_a, table.only_b), table.flipped, 0.5)))
 
 
 def p_text(p: float) -> str:
@@ -103,14 +103,12 @@ def smallest_difference(table: Paired) -> float | None:
     This is the power of the conditional test (Miettinen 1968, Biometrics 24, 339-352; "conditional McNemar test" in SAS's
     POWER procedure). Needs scipy.
     """
-    special, flipped = _special(), table.flipped
+    special, flipped = require_scipy(), table.flipped
     c = int((2 * special.bdtr(numpy.arange(flipped // 2 + 1), flipped, 0.5) <= LEVEL).sum()) - 1
     return (1 - 2 * float(special.bdtri(c, flipped, POWER))) * flipped / table.n if c >= 0 else None
 
 
-def _special() -> ModuleType:
-    """`scipy.special`: `bdtr` is the binomial distribution function, `bdtri` its inverse in the share."""
-    try:
+def require_scipy() -> ModuleType:
+    """`scipy.special`: `bdtr` is the binomial distribution function, `bdtri` its inverse in the share. Raises UsageError."""
+    with needing_extra("a paired test"):
         return import_module("scipy.special")
-    except ModuleNotFoundError as error:
-        raise UsageError("a paired test needs scipy", hint="in the checkout: pip install '.[train]'") from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from socratic.decomposer import Decomposer
 from socratic.engines import Engine
-from socratic.errors import UsageError
+from socratic.errors import needing_extra
 from socratic.folders import StudentFolder, find_pair
 from socratic.solver import Solver
 
@@ -30,8 +30,6 @@ def open_engine(folder: StudentFolder, kind: str) -> Engine:
         from socratic.engines.numpy import NumpyEngine
 
         return NumpyEngine(folder.path)
-    try:
+    with needing_extra("the torch engine"):
         from socratic.engines.torch import TorchEngine
-    except ModuleNotFoundError as error:
-        raise UsageError(f"the torch engine needs {error.name}", hint="in the checkout: pip install '.[train]'") from error
     return TorchEngine(folder.path)

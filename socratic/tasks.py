@@ -7,17 +7,16 @@ refused, where its sum is known. Only a name that begins with "hub:" may be fetc
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from socratic import benchmarks, choices, curriculum
-from socratic.errors import DataError, UsageError
-from socratic.jsonl import BrokenLine
+from socratic import benchmarks, choices, curriculum, provenance
+from socratic.errors import DataError, UsageError, did_you_mean
+from socratic.jsonl import BrokenLine, is_jsonl
 from socratic.own_problems import read_problems
 from socratic.schema import Labels, Problem, Trace
 
@@ -43,6 +42,11 @@ class Task:
     labels: Mapping[str, Labels] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     broken: tuple[BrokenLine, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Of the problems."""
+        return provenance.sha256(asdict(problem) for problem in self.problems)
 
     def first(self, limit: int) -> Task:
         """The same with at most so many problems."""
@@ -73,7 +77,7 @@ def _fault(problem: Problem, ask: Callable[[Problem], object]) -> str:
 
 def load(name: str, split: str = "", *, usual: str = "", data: Path | None = None) -> Task:
     """Read a task; without a split the `usual` one, else the one that papers report. Raises DataError, and UsageError."""
-    if name.endswith((".jsonl", ".jsonl.gz")):
+    if is_jsonl(name):
         return _own(Path(name), split)
     name, may_fetch = name.removeprefix(choices.HUB), name.startswith(choices.HUB)
     split = split_of(name, split or usual)
@@ -120,14 +124,11 @@ def files(name: str, split: str = "", *, data: Path | None = None) -> dict[str, 
 def split_of(name: str, split: str = "") -> str:
     """The split that is meant; without one, that which papers report. Raises DataError for a set that is not known."""
     if name not in REPORTED:
-        near = difflib.get_close_matches(name, REPORTED, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'?" if near else "problems of your own: a file that ends in .jsonl, one object a line"
+        hint = did_you_mean(name, REPORTED) or "problems of your own: a file that ends in .jsonl, one object a line"
         raise DataError(f"no data set '{name}'; known: {', '.join(REPORTED)}, or a .jsonl", hint=hint)
     known = _splits(name)
     if split not in ("", *known):
-        near = difflib.get_close_matches(split, known, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'?" if near else ""
-        raise DataError(f"no split '{split}' of {name}; known: {', '.join(known)}", hint=hint)
+        raise DataError(f"no split '{split}' of {name}; known: {', '.join(known)}", hint=did_you_mean(split, known))
     return split or REPORTED[name]
 
 

@@ -85,6 +85,7 @@ def test_a_line_that_cannot_be_used_costs_only_itself() -> None:
         (["train", "solver", "--config", "missing.yaml"], "no experiment file"),
         (["curriculum", "--check", "missing.jsonl"], "no file"),
         (["curriculum", "--coverage", "c.png"], "--out"),
+        (["curriculum", "--check", "f.jsonl", "--out", "c.jsonl"], "writes nothing"),
         (["curriculum", "--out", "c.jsonl", "--coverage", "c.pong"], "c.pong"),
         (["curriculum", "--out", "c.jsonl", "--test-set", "missing.jsonl"], "no file"),
         (["data", "download", "gsm9k"], "gsm8k"),

@@ -105,6 +105,7 @@ def test_an_ingredient_is_exactly_one_thing(tmp_path: Path, source: str) -> None
         ("{benchmark: gsm8k-socratic, share: 0.5}", "for the curriculum"),
         ("{benchmark: gsm8k-socratic, parts: [2, 3]}", "for the curriculum"),
         ("{curriculum: 5, parts: [3, 2]}", "fewest and most"),
+        ("{curriculum: 5, steps: [6, 2]}", "fewest and most"),
         ("{curriculum: 5, parts: [0, 2]}", "greater than 0"),
         ("{curriculum: 5, share: 0}", "greater than 0"),
     ],
@@ -143,6 +144,14 @@ def test_an_impossible_value_is_refused_with_its_key(tmp_path: Path, line: str) 
 def test_there_is_one_way_to_freeze(tmp_path: Path, other: str) -> None:
     with pytest.raises(ConfigError, match="frozen_layers"):
         load(TrainConfig, experiment(tmp_path, f"frozen_layers: 1\n{other}\n{LEAST}"))
+
+
+@pytest.mark.parametrize("line", ["dropout: 0.1", "word_vectors: minilm"])
+@pytest.mark.parametrize("model", ["smollm2", "gpt2", "runs/base/student"])
+def test_what_only_scratch_models_need_is_refused_to_others(tmp_path: Path, line: str, model: str) -> None:
+    assert load(TrainConfig, experiment(tmp_path, f"{line}\n{LEAST}")).model == "scratch-6m"
+    with pytest.raises(ConfigError, match="scratch model"):
+        load(TrainConfig, experiment(tmp_path, f"model: {model}\n{line}\n{LEAST}"))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "# nothing\n", "0", "[]", "false", "text", "- data"])

@@ -97,6 +97,7 @@ def test_a_broken_line_in_the_middle_costs_only_itself(tmp_path: Path) -> None:
         b"[" * 100_000 + b"\n",
         b'{"key": 1}\n',
         lines[1].replace(b'"replies": [', b'"replies": [], "x": ['),
+        lines[1].replace(b'"input": ', b'"input": "x", "y": '),
     ):
         path.write_bytes(lines[0] + bad + lines[2])
         found = index(path)

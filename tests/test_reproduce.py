@@ -192,6 +192,10 @@ def test_a_run_that_was_stopped_goes_on_with_what_is_missing(order: Order) -> No
     assert not [*order.out.rglob("*.partial")]
 
 
+def test_the_torch_engine_scores_one_cell_at_a_time(order: Order) -> None:
+    assert [replace(order, jobs=3, engine=engine).scored_at_once for engine in ("light", "torch")] == [3, 1]
+
+
 @pytest.mark.parametrize("answers", range(1, 6))
 def test_a_scoring_that_was_stopped_goes_on_at_a_whole_batch_whatever_runs_beside_it(order: Order, answers: int) -> None:
     order = replace(order, batch_size=2, jobs=2)

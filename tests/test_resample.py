@@ -18,8 +18,14 @@ from sympy import Rational
 
 from socratic import benchmarks
 from socratic.arithmetic import Known, check_solution, equations, find_numbers, number_text, number_value
-from socratic.resample import Plan, Refusal, align, resample
+from socratic.redraw import Plan
+from socratic.resample import Refusal, align
 from socratic.schema import Ended, Problem, Source, Step, Trace, Verdict
+
+
+def resample(old: Trace, rng: random.Random) -> Trace | None:
+    plan = align(old)
+    return plan.draw(rng) if isinstance(plan, Plan) else None
 
 
 def trace(question: str, *steps: tuple[str, str], answer: str | None = None) -> Trace:

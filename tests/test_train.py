@@ -278,11 +278,6 @@ def test_model_from_nothing_takes_the_words_of_an_encoder(settings: Callable[...
         assert torch.allclose(found[Vocabulary.load(folder).tokenizer.token_to_id(token)].float(), vector, atol=1e-3), token
 
 
-def test_pretrained_models_are_refused_other_words(settings: Callable[..., TrainConfig]) -> None:
-    with pytest.raises(ValueError, match="leave word_vectors out"):
-        settings(word_vectors="minilm")
-
-
 def test_one_guided_configuration_serves_a_pair_and_its_planner(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
     chosen, told = settings(epochs=0.01, guidance="operators"), Guidance.OPERATORS
     expected = {Training.DECOMPOSER: told, Training.SOLVER: Guidance.NONE, Training.PLANNER: told}

@@ -31,7 +31,7 @@ def calibrate(
     ],
     model: Model = "default",
     samples: Samples = 9,
-    limit: Annotated[int, typer.Option(min=1, help="Of each, at most N problems, picked evenly.")] = 500,
+    limit: Annotated[int, typer.Option(min=1, help="Of each, at most N problems, picked at random.")] = 500,
     out: Annotated[Path, typer.Option(help="Put it into the pair's folder.")] = Path("confidence.json"),
     votes: Annotated[Path, typer.Option(help="Where the votes are kept (JSONL).")] = Path("runs/calibrate/votes.jsonl"),
     seed: Seed = 0,

@@ -100,7 +100,7 @@ def diagnose(
     no_calculator: Annotated[
         bool, typer.Option("--no-calculator", help="The solver writes its own results; exact ones are a swap of their own.")
     ] = False,
-    output: Annotated[Path, typer.Option(help="Predictions and figures; a stopped run goes on.")] = Path("runs/diagnose"),
+    output: Annotated[Path, typer.Option(help="Predictions and figures; swaps that are done are kept.")] = Path("runs/diagnose"),
     plot: Annotated[Path | None, typer.Option(help="Draw what each swap gains into this picture.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one line of JSON.")] = False,
     seed: Seed = 0,

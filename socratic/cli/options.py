@@ -5,15 +5,11 @@ In: what a user typed. Out: types that typer reads, or a UsageError. Knows nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from socratic.errors import UsageError
 
 
 class EngineName(StrEnum):
@@ -38,12 +34,3 @@ Experiment = Annotated[Path, typer.Option(help="An experiment file (YAML).")]
 Data = Annotated[Path | None, typer.Option(help="Folder of benchmark data; else $SOCRATIC_DATA, else the user's cache.")]
 
 ALL = 1_000_000  # no set of problems has more
-
-
-@contextmanager
-def needing_extra(what: str, extra: str = "train") -> Iterator[None]:
-    """Around imports and work that need an extra: where it is not installed, say the line that installs it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{what} needs {error.name}", hint=f"in the checkout: pip install '.[{extra}]'") from error

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from socratic import display
-from socratic.cli.options import Engine, EngineName, Model, Steps, needing_extra
+from socratic.cli.options import Engine, EngineName, Model, Steps
+from socratic.errors import needing_extra
 
 verbs = typer.Typer()
 

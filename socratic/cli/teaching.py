@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 
 from socratic import display
-from socratic.cli.options import ALL, Data, Limit, Seed, needing_extra
+from socratic.cli.options import ALL, Data, Limit, Seed
 from socratic.cli.summary import require_whole, say_broken, say_unchecked
-from socratic.errors import UsageError
+from socratic.errors import UsageError, needing_extra
 from socratic.jsonl import write_jsonl
 
 verbs = typer.Typer()
@@ -39,6 +39,8 @@ def curriculum(
     """
     from socratic import curriculum as teacher
 
+    if check and (out or coverage or test_set):
+        raise UsageError("--check looks at families and writes nothing", hint="leave out --check, or --out and what goes with it")
     if not out and (coverage or test_set):
         raise UsageError("--coverage and --test-set go with a file of traces", hint="name it with --out FILE.jsonl")
     if check:
@@ -179,6 +181,8 @@ def annotate(
     from socratic.replay import Replay
     from socratic.teacher import OpenAITeacher, Sampling, Server, Teacher
 
+    if batch and replay:
+        raise UsageError("stored answers have no batch endpoint", hint="leave --batch out")
     task = tasks.load(problems, split, usual="train", data=data)
     say_broken(task)
     guard = leakage.load_guard(data, test_set or [], validation=True)
@@ -198,8 +202,6 @@ def annotate(
         print(orders.plan(work, index(out / LEDGER), terms))
         return
     server = Server(base_url, api_key_env, timeout, retries)
-    if batch and replay:
-        raise UsageError("stored answers have no batch endpoint", hint="leave --batch out")
     if batch:
         calls = partial(batches.calls, OpenAITeacher(server, order.sampling, order.prompts), out / "batches", poll=poll)
     else:

@@ -15,9 +15,9 @@ from typing import Annotated
 import typer
 
 from socratic import display
-from socratic.cli.options import Batch, Data, Engine, EngineName, Experiment, needing_extra
+from socratic.cli.options import Batch, Data, Engine, EngineName, Experiment
 from socratic.cli.summary import say_unchecked
-from socratic.errors import UsageError
+from socratic.errors import UsageError, needing_extra
 from socratic.schema import Training
 from socratic.whole import write_text
 
@@ -107,7 +107,7 @@ def reproduce(
         out=out or Path("runs/reproduce") / f"{cells.name}-{_name(Path(base))}",
         limit=limit,
         seeds=_seeds(seeds),
-        jobs=1 if engine is EngineName.TORCH else jobs,  # one device
+        jobs=jobs,
         engine=engine.value,
         batch_size=batch_size,
         data=data,

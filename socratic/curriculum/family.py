@@ -118,9 +118,9 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def load_continuations(paths: Iterable[Path] | None = None) -> tuple[Family, ...]:
-    """Read the continuations of some files (default: all packaged ones). Raises FamilyError at the first fault."""
-    return load_families(sorted(CONTINUATIONS.glob("*.jsonl")) if paths is None else paths)
+def load_continuations() -> tuple[Family, ...]:
+    """Read all packaged continuations. Raises FamilyError at the first fault."""
+    return load_families(sorted(CONTINUATIONS.glob("*.jsonl")))
 
 
 def packaged_files() -> list[Path]:
