@@ -18,8 +18,8 @@ from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from socratic import pictures
 from socratic.curriculum import Family, draw_many, dressed, load_continuations
-from socratic.errors import UsageError, needing_extra
 from socratic.jsonl import write_jsonl
 from socratic.leakage import Guard, LeakReport
 from socratic.schema import Problem, Trace
@@ -140,15 +140,6 @@ def _rows(
         yield trace.to_dict()
 
 
-def require_plotting(path: Path) -> None:
-    """Raise UsageError where `plot` could not write this file: better at once than after minutes of drawing."""
-    with needing_extra("a plot"):
-        from matplotlib.backend_bases import FigureCanvasBase
-    kinds = sorted(FigureCanvasBase.filetypes)
-    if path.suffix.removeprefix(".").lower() not in kinds:
-        raise UsageError(f"'{path}' names no kind of picture", hint=f"end it in one of .{', .'.join(kinds)}")
-
-
 def plot(coverage: Coverage, path: Path) -> None:
     """Draw a coverage as four panels. Needs matplotlib, of the extra [train]."""
     from matplotlib.figure import Figure  # without pyplot there is no global state and no window
@@ -160,28 +151,22 @@ def plot(coverage: Coverage, path: Path) -> None:
     _bars(panels[1, 0], "equations with an operator", coverage.operators.most_common())
     _histogram(panels[0, 1], "words per question", coverage.words)
     _rows_of_bars(panels[1, 1], f"most frequent topics (of {len(coverage.topics):,})", coverage.topics.most_common(TOPICS))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    pictures.save(figure, path)
 
 
 def _bars(axes: Axes, title: str, counts: Sequence[tuple[object, int]]) -> None:
     bars = axes.bar([str(name) for name, _ in counts], [count for _, count in counts])
     axes.bar_label(bars, fmt="{:,.0f}", fontsize=8)
-    _dress(axes, title)
+    axes.set_title(title, fontsize=10)
 
 
 def _rows_of_bars(axes: Axes, title: str, counts: Sequence[tuple[str, int]]) -> None:
     axes.barh([name for name, _ in counts], [count for _, count in counts])
     axes.invert_yaxis()
     axes.tick_params(axis="y", labelsize=7)
-    _dress(axes, title)
+    axes.set_title(title, fontsize=10)
 
 
 def _histogram(axes: Axes, title: str, counts: Counter[int]) -> None:
     axes.hist(list(counts), bins=range(0, max(counts, default=0) + 6, 5), weights=list(counts.values()))
-    _dress(axes, title)
-
-
-def _dress(axes: Axes, title: str) -> None:
     axes.set_title(title, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)

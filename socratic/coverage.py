@@ -14,6 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
+from socratic import pictures
 from socratic.errors import DataError
 from socratic.evaluate import Rated
 from socratic.statistics import wilson
@@ -114,7 +115,5 @@ def plot(votes: Sequence[Rated], path: Path, title: str) -> None:
     axes.plot(coverages, [100 - 100 * point.accuracy for point in points], label="most confident first")
     axes.axhline(100 - 100 * points[-1].accuracy, linestyle=":", color="gray", label="in any order")
     axes.set(title=title, xlabel="answered (%)", ylabel="wrong among these (%)", xlim=(0, 100), ylim=(0, 100))
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    pictures.save(figure, path)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from socratic import __version__, provenance, tasks
+from socratic import __version__, pictures, provenance, tasks
 from socratic.benchmarks import label
 from socratic.compare import Comparison, compare
 from socratic.errors import DataError, UsageError
@@ -238,6 +238,4 @@ def plot(found: Diagnosis, path: Path) -> None:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set(title=f"{found.setting.model} on {found.setting.dataset}, n = {found.setting.n:,}")
     axes.set_xlabel(f"points gained over the student as it is ({_percent(found.rows[0].accuracy)} %)")
-    axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    pictures.save(figure, path)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from socratic import pictures
 from socratic.config import Cell
 from socratic.errors import DataError
 from socratic.schema import Report
@@ -212,9 +213,7 @@ def plot(table: Table, path: Path) -> None:
     axes.set(title=f"{table.name}, base {table.base}", xlabel="accuracy (%), 95 % interval; hollow: oracle; x: published")
     axes.set_xlim(left=0)
     axes.set_ylim(-0.6, len(rows) - 0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    pictures.save(figure, path)
 
 
 _LABEL: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 6, "color": "tab:red"}
@@ -237,8 +236,7 @@ def plot_growth(table: Table, path: Path) -> None:
         title=f"{table.name}, base {table.base}", xlabel="rationales of a problem, at most", ylabel="accuracy (%), 95 % interval"
     )
     axes.set_ylim(bottom=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
+    pictures.save(figure, path)
 
 
 def rationales_of(cell: Cell) -> int | None:

@@ -2,8 +2,8 @@
 
 In: a `Trace`. Out: a `Plan` that says of each number whether it is a quantity of the question, a result, or stays (`redraw`
 draws by it), or a `Refusal`, where it is not certain. A number that no equation uses is kept, for nothing would show that
-another one makes sense; so are constants, years, clock times and fractions, and what might be one of them. `resample` does
-both, `align` and the drawing. Knows nothing of benchmarks, files or how students read a trace.
+another one makes sense; so are constants, years, clock times and fractions, and what might be one of them. Knows nothing
+of benchmarks, files or how students read a trace.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from socratic.corpus import Coverage, Summary, plot, require_plotting, write
+from socratic.corpus import Coverage, Summary, plot, write
 from socratic.curriculum import Family, draw_many, parse_family
-from socratic.errors import FamilyError, UsageError
+from socratic.errors import FamilyError
 from socratic.jsonl import read_jsonl
 from socratic.leakage import Guard, Likeness
 from socratic.schema import Problem, Trace
@@ -149,17 +149,8 @@ def test_an_empty_coverage_can_be_printed() -> None:
 def test_a_plot_is_one_picture(taught: list[Family], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib comes with the extra [train]")
     summary, _ = written(tmp_path / "c.jsonl", taught, 50)
-    require_plotting(tmp_path / "new" / "c.png")
     plot(summary.coverage, tmp_path / "new" / "c.png")
     assert (tmp_path / "new" / "c.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("name", ["c", "c.jsonl", "c.pong"])
-def test_a_name_that_is_no_picture_s_is_refused_before_anything_is_drawn(name: str) -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib comes with the extra [train]")
-    with pytest.raises(UsageError, match="no kind of picture") as caught:
-        require_plotting(Path(name))
-    assert ".png" in caught.value.hint
 
 
 def test_json_of_a_line_is_a_trace(few: Family, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ SRC = Path(socratic.__file__).parent
 LAYERS = [
     {"errors", "quantized", "whole"},
     {"processes", "locks", "jsonl", "schema", "runlog"},
-    {"bars"},
+    {"bars", "pictures"},
     {"arithmetic", "config", "downloads", "provenance", "statistics"},
     {"answers", "dialect", "formulas", "curriculum", "budget", "wording"},
     {"transcript", "readback", "vocabulary", "folders", "benchmarks", "own_problems", "prompts", "replies"},

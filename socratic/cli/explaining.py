@@ -109,12 +109,12 @@ def diagnose(
     engine: Engine = EngineName.LIGHT,
 ) -> None:
     """Find where the points are lost. Each part of a pair in turn is swapped for an oracle. Needs the extra [train]."""
-    from socratic import corpus
     from socratic import diagnose as diagnosis
+    from socratic import pictures
     from socratic.students import load_pair
 
     if plot:
-        corpus.require_plotting(plot)
+        pictures.require_plotting(plot)
     gold = diagnosis.load_gold(problems, split, data=data)[:limit]
     setting = diagnosis.set_up(model, f"{problems} {split}".strip(), gold, calculator=not no_calculator, seed=seed)
     study = diagnosis.Study(load_pair(model, engine=engine.value), gold, setting, output, batch_size=batch_size)

@@ -78,11 +78,11 @@ def evaluate(
 
     The same command again goes on, or replaces what it wrote, as does a longer run; a report of another pair or seed stays.
     """
-    from socratic import corpus, tasks
+    from socratic import pictures, tasks
     from socratic.orchestrator import Orchestrator, as_problem
 
     if plot:
-        corpus.require_plotting(plot)
+        pictures.require_plotting(plot)
     task = tasks.load(problems, split, data=data).gradable(as_problem).first(limit)
     say_broken(task)
     orchestrator = Orchestrator.from_pretrained(model, engine=engine.value, max_steps=max_steps, batch_size=batch_size)

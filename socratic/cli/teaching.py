@@ -66,11 +66,11 @@ def _check_families(files: list[Path]) -> None:
 def _write_corpus(
     out: Path, n: int, seed: int, parts: int, picture: Path | None, test_sets: list[Path], data: Path | None
 ) -> None:
-    from socratic import corpus, leakage
+    from socratic import corpus, leakage, pictures
     from socratic import curriculum as teacher
 
     if picture:
-        corpus.require_plotting(picture)
+        pictures.require_plotting(picture)
     taught, _ = teacher.held_out(teacher.load_families())
     guard = leakage.load_guard(data, test_sets)
     with display.counting(n) as add:
