@@ -91,7 +91,7 @@ class StyleConfig(Strict):
 class TrainConfig(Strict):
     """One training run."""
 
-    model: str = Field("scratch-6m", description="a Hub name, a folder, or scratch-6m|12m|18m|30m, minilm, smollm2")
+    model: str = Field("scratch-6m", description="a Hub name, a folder, scratch-6m|6m-deep|6m-wide|12m|18m|30m, minilm, smollm2")
     vocabulary: int = Field(4096, ge=512, description="tokens of a new vocabulary, or of what minilm and smollm2 keep")
     word_vectors: str = Field("", description="of scratch models: an encoder as wide, to begin with its tokens and vectors")
     style: StyleConfig = StyleConfig()
@@ -118,6 +118,9 @@ class TrainConfig(Strict):
     )
     precision: Literal["auto", "bf16", "fp32"] = Field("auto", description="auto: bf16 where the device computes in it")
     lora: Lora | None = None
+    done_within: float = Field(
+        0.0, ge=0, description="nats by which another subquestion must be likelier, once all numbers are used; 0: no such rule"
+    )
     save_steps: int = Field(500, ge=1, description="optimizer steps between checkpoints")
     log_steps: int = Field(10, ge=1)
     seed: int = Field(0, ge=0)

@@ -57,7 +57,8 @@ def train(settings: TrainConfig, training: Training, run: Path, *, data: Path | 
         model = _model(settings, vocabulary)
         fit(model, packed, settings, run)
         counts = json.loads((run / "data.json").read_text(encoding="utf-8"))
-        about = {"role": training.value, "style": asdict(style), "made_from": {**record, "data": counts}}
+        made = {"made_from": {**record, "data": counts}, "done_within": settings.done_within}
+        about = {"role": training.value, "style": asdict(style), **made}
         student = models.merged(model) if settings.lora else model
         models.save(student, run / "student", vocabulary=vocabulary, about=about)
     return run / "student"

@@ -25,6 +25,7 @@ from socratic.locks import alone
 from socratic.schema import Decoding, Training
 from socratic.train import train
 from socratic.vocabulary import Vocabulary
+from socratic.weights import average, shrink
 
 
 @pytest.fixture
@@ -276,6 +277,13 @@ def test_model_from_nothing_takes_the_words_of_an_encoder(settings: Callable[...
     for token in ("how", "many", "left"):
         vector = minilm["embeddings.word_embeddings.weight"][own.token_to_id(token)]
         assert torch.allclose(found[Vocabulary.load(folder).tokenizer.token_to_id(token)].float(), vector, atol=1e-3), token
+
+
+def test_a_student_s_rule_of_stopping_is_kept_by_what_becomes_of_it(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    folder = train(settings(epochs=0.01, done_within=2.5), Training.UNIFIED, tmp_path / "run")
+    average([folder, folder], tmp_path / "mean")
+    shrink(tmp_path / "mean", tmp_path / "small")
+    assert {read_student(place).done_within for place in (folder, tmp_path / "mean", tmp_path / "small")} == {2.5}
 
 
 def test_one_guided_configuration_serves_a_pair_and_its_planner(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
