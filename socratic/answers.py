@@ -160,6 +160,12 @@ _LEADING = {
 }
 
 
+def last_number(text: str) -> str | None:
+    """The last number in digits that a text has, with its sign, normalised: "it fell by 3 1/2" gives "3.5"."""
+    *_, last = (None, *_FOUND[Kind.NUMBER].finditer(_plain(text)))
+    return normal_number(last[0]) if last else None
+
+
 def _leading(text: str, kind: Kind) -> str | None:
     """The answer that a text begins with; a number that an operator follows is none ("48 + 24 = 72")."""
     match = _LEADING[kind].match(_plain(text).lstrip(" \t:*{\"'"))

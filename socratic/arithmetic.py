@@ -10,8 +10,8 @@ execute Python. Knows nothing of models or files.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sympy import Rational
 
@@ -298,11 +298,12 @@ def _words_value(words: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an operand may come from: the question, its numbers, and the results of the equations so far."""
+    """What an operand may come from: the question, its numbers, the results of the equations so far, and what these have used."""
 
     question: str
     numbers: tuple[Number, ...]
     results: tuple[Rational, ...] = ()
+    used: frozenset[tuple[Origin, int]] = frozenset()
 
     @classmethod
     def of(cls, question: str) -> Known:
@@ -311,7 +312,11 @@ class Known:
 
     def having(self, result: Rational) -> Known:
         """The same, after one more equation."""
-        return Known(self.question, self.numbers, (*self.results, result))
+        return replace(self, results=(*self.results, result))
+
+    def using(self, operands: Iterable[Operand]) -> Known:
+        """The same, once an equation has these operands."""
+        return replace(self, used=self.used | {(o.origin, o.index) for o in operands if o.index is not None})
 
 
 def candidates(value: Rational, known: Known) -> Iterator[tuple[Origin, int]]:
@@ -327,12 +332,12 @@ def candidates(value: Rational, known: Known) -> Iterator[tuple[Origin, int]]:
             yield Origin.PROBLEM, index
 
 
-def provenance(expression: Expression, known: Known, used: frozenset[tuple[Origin, int]] = frozenset()) -> tuple[Operand, ...]:
+def provenance(expression: Expression, known: Known) -> tuple[Operand, ...]:
     """Say for each operand where it comes from; among equals prefer what no equation has used yet.
 
     This is also the aligner that turns digits into the references students read (transcript).
     """
-    taken = set(used)
+    taken = set(known.used)
     operands = []
     for leaf in expression.leaves:
         options = list(candidates(leaf.value, known))
@@ -369,6 +374,7 @@ def check_solution(solution: str, known: Known) -> tuple[tuple[Check, ...], Know
     checks = []
     for expression, stated in equations(solution):
         checks.append(check(expression, stated, known))
+        known = known.using(checks[-1].operands)
         if checks[-1].computed:
             known = known.having(result(stated, number_value(checks[-1].computed)))
     return tuple(checks), known

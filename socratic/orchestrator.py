@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from socratic.answers import Kind, lenient, normal_number
-from socratic.arithmetic import MAX_DIGITS, check_solution, find_numbers, known_after, number_text
+from socratic.answers import Kind, last_number, lenient, normal_number
+from socratic.arithmetic import MAX_DIGITS, Number, check_solution, find_numbers, known_after, number_text
 from socratic.confidence import Calibrations, load
 from socratic.errors import UsageError
 from socratic.schema import Decoding, Ended, Problem, Solution, Source, Step, Trace
@@ -218,11 +218,25 @@ _STATEMENT = re.compile(r"[^\W\d_] [^\W\d_]")  # two words: a fact that computes
 def _said(solution: str) -> str:
     """What a solution without equations answers: it is a number as a whole, or its last number, or what it says after that.
 
-    That may be a yes or no, or a letter. "5 amperes (A)" are five: after a number a letter must be called the answer.
+    That may be a yes or no, or a letter. "5 amperes (A)" are five: after a number a letter must be called the answer. An equation
+    that the calculator could not read has no answer.
     """
     if whole := normal_number(solution):
         return whole
+    if not _WORD.search(solution.rpartition("<<")[2]):
+        return ""
     numbers = find_numbers(solution)
     rest = solution[numbers[-1].end :] if numbers else solution
     letter = lenient(rest, Kind.CHOICE) if not numbers or "answer is" in rest else None
-    return lenient(rest, Kind.YES_NO) or letter or (number_text(numbers[-1].value) if numbers else "")
+    return lenient(rest, Kind.YES_NO) or letter or _last(solution, numbers)
+
+
+_WORD = re.compile(r"(?!ceil|floor)\b[^\W\d_]")
+
+
+def _last(solution: str, numbers: Sequence[Number]) -> str:
+    """The last number, with its sign and its fraction where it is written in digits."""
+    if not numbers:
+        return ""
+    in_digits = numbers[-1].text[0].isdigit() and last_number(solution[: numbers[-1].end])
+    return in_digits or number_text(numbers[-1].value)

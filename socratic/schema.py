@@ -127,7 +127,7 @@ class Step:
     def plain(self) -> str:
         """The solution without calculator marks: `48/2 = 24`."""
         before, *marked = self.solution.split("<<")
-        return (before + "".join(part.partition(">>")[2] for part in marked)).strip()
+        return (before + "".join(part.partition(">>")[2] if ">>" in part else part for part in marked)).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sympy import Rational
 
 from socratic import dialect, readback, transcript
 from socratic.arithmetic import Known, calculate, known_after, number_value
-from socratic.dialect import END, EQUALS, RESULTS, Mark, Piece, Segment, Solutions, Style
+from socratic.dialect import END, EQUALS, OPEN, RESULTS, Mark, Piece, Segment, Solutions, Style
 from socratic.engines import Completion, Engine, Prompt
 from socratic.errors import ExpressionError
 from socratic.schema import Decoding, Ended, Solution, Trace
@@ -141,7 +141,9 @@ class Answerer:
         return Solution("".join(piece for piece in pieces if isinstance(piece, str)).strip(), math.exp(turn.log_likelihood))
 
 
-_BELOW_ZERO = re.compile(r"(?<!\S)[-\u2212]\d|\b(?:below|debt|degrees?|minus|negative|overdrawn|owes?|temperature)\b", re.I)
+_BELOW_ZERO = re.compile(
+    r"(?<![\w).])[-\u2212]\$?\d|\u00b0|\b(?:below|debt|deficit|degrees?|minus|negative|overdrawn|owes?|temperature)\b", re.I
+)
 
 
 def _turned(pieces: Sequence[Piece], result: Rational, known: Known) -> tuple[list[Piece], str] | None:
@@ -152,16 +154,24 @@ def _turned(pieces: Sequence[Piece], result: Rational, known: Known) -> tuple[li
     """
     if result >= 0 or _BELOW_ZERO.search(known.question) or any(earlier < 0 for earlier in known.results):
         return None
-    parts = [part for piece in pieces for part in ([piece] if isinstance(piece, Mark) else re.split("(-)", piece)) if part]
-    if parts.count("-") != 1:
+    words, equation = _parted(pieces)
+    if equation.count("-") != 1:
         return None
-    middle = parts.index("-")
-    turned = [*parts[middle + 1 :], "-", *parts[:middle]]
+    middle = equation.index("-")
+    turned = [*words, *equation[middle + 1 :], "-", *equation[:middle]]
     try:
         positive = calculate(readback.read_expression(turned, known))
     except ExpressionError:  # the minus was a sign
         return None
     return (turned, positive) if number_value(positive) == -result else None
+
+
+def _parted(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """The words of a sentence up to the mark that parts the equation from them, and the equation, each minus by itself."""
+    cut = ([piece] if isinstance(piece, Mark) else re.split(f"(-|{OPEN})", piece) for piece in pieces)
+    parts = [part for some in cut for part in some if part]
+    opened = max((place + 1 for place, part in enumerate(parts) if part == OPEN), default=0)
+    return parts[:opened], parts[opened:]
 
 
 def _own_results(pieces: Sequence[Piece]) -> tuple[list[tuple[list[Piece], str]], list[Piece]]:

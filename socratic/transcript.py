@@ -58,8 +58,6 @@ from socratic.dialect import (
 from socratic.errors import ExpressionError
 from socratic.schema import Ended, Operand, Origin, Problem, Step, Trace, Training
 
-_Used = frozenset[tuple[Origin, int]]
-
 
 def render(trace: Trace, style: Style, guide: Sequence[Piece] = ()) -> list[Segment]:
     """The transcript of a trace; closed by the done mark where the decomposer ended it. A guided style shows the guide."""
@@ -67,10 +65,9 @@ def render(trace: Trace, style: Style, guide: Sequence[Piece] = ()) -> list[Segm
     segments = [_problem(known, style)]
     if style.guidance is not Guidance.NONE:
         segments.append(Segment(Role.GUIDE, (PLAN, *guide)))
-    used = _Used()
     for step in trace.steps:
         segments.append(ask(step.question, known, style))
-        solution, known, used = _solution_segments(step, known, used, style)
+        solution, known = _solution_segments(step, known, style)
         segments.extend(solution)
     if trace.ended is Ended.DONE:
         segments.append(Segment(Role.DECOMPOSER, (DONE,)))
@@ -128,9 +125,9 @@ def guide(trace: Trace, style: Style) -> tuple[Piece, ...]:
         return ()
     if style.guidance is Guidance.STEPS:
         return (str(len(trace.steps)),)
-    known, used, plan = Known.of(trace.problem.question), _Used(), list[Piece]()
+    known, plan = Known.of(trace.problem.question), list[Piece]()
     for step in trace.steps:
-        solution, known, used = _solution_segments(step, known, used, replace(style, solutions=Solutions.EQUATION))
+        solution, known = _solution_segments(step, known, replace(style, solutions=Solutions.EQUATION))
         equations = [segment.pieces[:-1] for segment in solution if segment.pieces[-1] is EQUALS]
         plan += [piece for equation in equations for piece in (*equation, ",")][:-1]
         plan.append(";")
@@ -221,7 +218,7 @@ _WORKING = re.compile(  # of the text read backwards
 _SIGN = re.compile(r"(?:ceil|floor)\(|\S")
 
 
-def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> tuple[list[Segment], Known, _Used]:
+def _solution_segments(step: Step, known: Known, style: Style) -> tuple[list[Segment], Known]:
     """The solver's turn: equations with what the calculator inserts between them, and the end mark."""
     segments: list[Segment] = []
     sentence = style.solutions is Solutions.SENTENCE
@@ -231,20 +228,19 @@ def _solution_segments(step: Step, known: Known, used: _Used, style: Style) -> t
             expression = evaluate(match["expression"], known.results)
         except ExpressionError:
             continue
-        operands = provenance(expression, known, used)
-        used |= {(o.origin, o.index) for o in operands if o.index is not None}
+        operands = provenance(expression, known)
         before = _without_working(_without_result(step.solution[place : match.start()], inserted)) if sentence else ""
         prefix = (*_text_pieces(before, known, style, opening=not place), f" {OPEN}") if sentence else ()
         equation = _expression_pieces(expression, operands, known, style)
         segments.append(Segment(Role.SOLVER, (*prefix, *equation, EQUALS)))
         value = arithmetic.result(match["stated"], expression.value)
         segments.append(Segment(Role.CALCULATOR, result_pieces(len(known.results), number_text(value), style)))
-        known = known.having(value)
+        known = known.using(operands).having(value)
         place, inserted = match.end(), match["stated"]
     rest = _without_result(step.solution[place:], inserted)
     ending = tuple(_text_pieces(rest, known, style, opening=not place)) if sentence else ()  # "24" and "." are "24."
     segments.append(Segment(Role.SOLVER, (*ending, END)))
-    return segments, known, used
+    return segments, known
 
 
 def _without_result(text: str, stated: str) -> str:

@@ -10,7 +10,7 @@ import doctest
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -552,8 +552,17 @@ def test_what_equations_have_used_comes_last() -> None:
     read = evaluate("5")
     options: list[tuple[Origin, int]] = [(S, 0), (P, 0), (P, 1)]
     for used, expected in enumerate([*options, options[0]]):
-        (operand,) = provenance(read, known, frozenset(options[:used]))
+        (operand,) = provenance(read, replace(known, used=frozenset(options[:used])))
         assert (operand.origin, operand.index) == expected
+
+
+def test_a_number_that_stands_twice_is_used_twice_in_as_many_steps() -> None:
+    known = Known.of("Tom buys 5 pens at 2 dollars each and 5 books at 3 dollars each. How much does he pay?")
+    first, known = check_solution("<<5*2=10>>", known)
+    second, known = check_solution("<<5*3=15>>", known)
+    third, _ = check_solution("<<10+15=25>>", known)
+    found = [[(o.origin, o.index) for o in check.operands] for (check,) in (first, second, third)]
+    assert found == [[(P, 0), (P, 1)], [(P, 2), (P, 3)], [(S, 0), (S, 1)]]
 
 
 def test_a_fraction_that_an_earlier_equation_gave_is_its_result() -> None:

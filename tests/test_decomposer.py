@@ -8,7 +8,7 @@ from scripted import LATER, START, ScriptedEngine
 from socratic.arithmetic import Known, check_solution
 from socratic.decomposer import Decomposer, Planner
 from socratic.dialect import ASK, DONE, END, NUMBERS, RESULTS, SOLVE, Guidance, Piece, Style
-from socratic.schema import Decoding, Ended, Step, Trace
+from socratic.schema import Decoding, Ended, Problem, Step, Trace
 from socratic.vocabulary import Vocabulary
 
 MASKED, GREEDY = Style(), Decoding()
@@ -44,11 +44,17 @@ SUM = "48+20 = <<48+20=68>>68"
 USED = Trace(START.problem, (Step("How many in all?", SUM, "68", check_solution(SUM, Known.of(START.problem.question))[0]),))
 
 
+TWICE = Problem("p", "Al buys 5 pens at 2 dollars and 5 books at 3 dollars. How much is that?")
+BOUGHT = "5*2 = <<5*2=10>>10, 5*3 = <<5*3=15>>15, 10+15 = <<10+15=25>>25"
+SPENT = Trace(TWICE, (Step("How much?", BOUGHT, "25", check_solution(BOUGHT, Known.of(TWICE.question))[0]),))
+
+
 @pytest.mark.parametrize(
     ("trace", "lead", "decoding", "is_over"),
     [
         (USED, -2.9, GREEDY, True),
         (USED, -3.1, GREEDY, False),
+        (SPENT, -2.9, GREEDY, True),
         (LATER, -2.9, GREEDY, False),  # 20 is left
         (START, 9.0, GREEDY, False),
         (USED, -2.9, Decoding(temperature=0.7), False),

@@ -108,6 +108,11 @@ def test_every_end_is_a_value(
         ("It has 12 c.", "12"),
         ("The answer is 5 amperes (A).", "5"),
         ("She sold <<48/2=24>>24 clips. So the answer is B.", "24"),
+        ("It is -5 degrees.", "-5"),
+        ("The change is -$5.", "-5"),
+        ("It takes 3 1/2 hours.", "3.5"),
+        ("She ate 1/2 of it.", "0.5"),
+        ("There are 3 cats and two dogs.", "2"),
     ],
 )
 def test_a_last_step_answers_with_its_equation_or_what_it_says(solution: str, answer: str) -> None:
@@ -147,7 +152,7 @@ def test_a_sentence_that_begins_with_a_letter_leads_on_to_an_answer() -> None:
     asks: dict[str, list[str | Ended]] = {CLIPS: ["What?", "And?"]}
     found = scripted(asks, {"What?": "A boy has apples", "And?": "So the answer is B."}).solve(CLIPS)
     assert (found.answer, found.ended, [step.answer for step in found.steps]) == ("B", Ended.DONE, ["", "B"])
-    for text in ("F", "(F)", "AB"):
+    for text in ("F", "(F)", "AB", "She sold << 48/0"):
         assert answered(text).ended is Ended.NO_ANSWER
 
 
@@ -155,7 +160,7 @@ def test_facts_without_an_answer_lead_on_to_one_and_other_text_does_not() -> Non
     asks: dict[str, list[str | Ended]] = {CLIPS: ["What?", "And?"]}
     found = scripted(asks, {"What?": "Clips hold paper", "And?": "So the answer is yes."}).solve(CLIPS)
     assert (found.answer, found.ended, [step.answer for step in found.steps]) == ("yes", Ended.DONE, ["", "yes"])
-    for text in ("", "(", "+*"):
+    for text in ("", "(", "+*", "48/0", "(48+24", "ceil(48"):
         found = scripted(asks, {"What?": text}).solve(CLIPS)
         assert (found.answer, found.ended, len(found.steps)) == (None, Ended.NO_ANSWER, 1)
 
@@ -254,6 +259,7 @@ def test_odd_but_honest_questions_reach_the_students(question: str) -> None:
 
 def test_text_shows_equations_without_marks() -> None:
     assert Step("", "48/2 = <<48/2=24>>24 clips, <<1+1=2>>2 more", "2").plain == "48/2 = 24 clips, 2 more"
+    assert Step("", "She sold << 48/0", "").plain == "She sold  48/0", "what could not be computed is shown"
     text = str(scripted().solve(CLIPS))
     assert text.splitlines() == [
         "1. How many in May?",

@@ -50,7 +50,8 @@ def test_the_larger_number_of_a_difference_stands_first_where_nothing_is_below_z
     assert said(Solver(engine, MASKED), START) == "48-20 = <<48-20=28>>28 28*2 = <<28*2=56>>56"
     read = vocabulary.decode(engine.prompts[1].ids)
     assert read[-5:] == [NUMBERS[0], "-", NUMBERS[1], EQUALS, RESULTS[0]], "the student goes on from what the trace says"
-    for question in ("It was 48 degrees, then 20. How many degrees more?", "To -48 add 20.", "Al owes 48, Bo 20. How many?"):
+    below = ("To -48 add 20.", "It is at -$48. She adds 20.", "At floor (-48) it goes up 20.", "It was 48 \u00b0C, then 20.")
+    for question in ("It was 48 degrees, then 20. How many degrees more?", "Al owes 48, Bo 20. How many?", *below):
         other = Trace(Problem("p", question))
         assert solved(vocabulary, [[NUMBERS[1], "-", NUMBERS[0], EQUALS], [END]], trace=other) == "20-48 = <<20-48=-28>>-28"
 
@@ -68,6 +69,12 @@ def test_an_expression_below_zero_is_turned_only_where_that_negates_it(
     vocabulary: Vocabulary, expression: list[Piece], said: str
 ) -> None:
     assert solved(vocabulary, [[*expression, EQUALS], [END]]) == said
+
+
+def test_a_sentence_keeps_its_words_where_its_equation_is_turned(vocabulary: Vocabulary) -> None:
+    turns: list[list[Piece]] = [[" In well-known words she has <<", NUMBERS[1], "-", NUMBERS[0], EQUALS], [" more.", END]]
+    style = Style(solutions=Solutions.SENTENCE)
+    assert solved(vocabulary, turns, style=style) == "In well-known words she has 48-20 = <<48-20=28>>28 more."
 
 
 def test_earlier_results_are_references(vocabulary: Vocabulary) -> None:
