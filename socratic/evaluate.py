@@ -159,18 +159,22 @@ def record_of(
         max_steps=orchestrator.max_steps,
         seed=seed,
         data=data,
-        problems=provenance.sha256((problem.id, problem.question, problem.answer) for problem in problems),
+        problems=_sum(problems),
         students=students,
     )
+
+
+def _sum(problems: Sequence[Problem]) -> str:
+    return provenance.sha256((problem.id, problem.question, problem.answer) for problem in problems)
 
 
 ASKED: Final = ("engine", "dtype", "batch_size", "max_steps", "seed", "problems", "students")  # not when, where, by what commit
 
 
-def require_same(path: Path, record: RunRecord, n: int) -> None:
-    """Raises UsageError where a finished report lies that a run with this record, on `n` problems, would replace.
+def require_same(path: Path, record: RunRecord, problems: Sequence[Problem]) -> None:
+    """Raises UsageError where a finished report lies that a run with this record, on these problems, would replace.
 
-    One of the same settings may be replaced, and a shorter run by a longer one.
+    One of the same settings may be replaced, and a run on the first of these problems by one on more.
     """
     if not path.exists():
         return
@@ -181,7 +185,8 @@ def require_same(path: Path, record: RunRecord, n: int) -> None:
         raise UsageError(f"{path} would be replaced, and is no report that could be read", hint=hint) from error
     old = report.record
     changed = [name for name in ASKED if old is None or getattr(old, name) != getattr(record, name)]
-    if changed and not (changed == ["problems"] and report.n < n):
+    goes_on = old is not None and report.n < len(problems) and old.problems == _sum(problems[: report.n])
+    if changed and not (changed == ["problems"] and goes_on):
         raise UsageError(f"{path} is of a run of other settings ({', '.join(changed)}), and would be replaced", hint=hint)
 
 

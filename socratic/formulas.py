@@ -24,7 +24,9 @@ def worked(question: str, equation: str) -> list[Line]:
     Raises ValueError, StopIteration or ExpressionError where the equation is broken.
     """
     done = list[Operation]()
-    value = _value(iter(equation.split()), done)
+    value = _value(tokens := iter(equation.split()), done)
+    if left := list(tokens):
+        raise ValueError(f"the equation ends before '{' '.join(left)}'")
     if value.startswith("(") or not done:
         whole = value.removeprefix("(").removesuffix(")")
         done.append((whole, calculate(whole)))

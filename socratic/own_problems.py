@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from socratic.answers import gold_number, normal_answer
+from socratic.answers import Kind, normal_answer, strict
 from socratic.errors import DataError
 from socratic.jsonl import BrokenLine, read_jsonl
 from socratic.schema import Problem
@@ -56,4 +56,8 @@ def _answer(given: object) -> str | None:
         return "yes" if given else "no"
     if isinstance(given, float):
         given = f"{given:.15g}"  # 0.1 + 0.2 as people mean it
-    return gold_number(given) if isinstance(given, str) and "####" in given else normal_answer(str(given))
+    if not isinstance(given, str) or "####" not in given:
+        return normal_answer(str(given))
+    if (marked := strict(given, Kind.NUMBER)) is None:
+        raise DataError(f"expected a number after '####', found '{given[-40:]}'")
+    return marked

@@ -79,7 +79,8 @@ class Service:
 
     def _require(self, name: str) -> None:
         if name != self.name:
-            raise UnknownModel(f"there is no model '{name:.200}' here; this server has '{self.name}'")
+            told = name[:200].encode("utf-8", "replace").decode("utf-8")  # JSON may hold half a character
+            raise UnknownModel(f"there is no model '{told}' here; this server has '{self.name}'")
 
     def _answer(self, endpoint: Endpoint, asked: Asked, questions: list[str], form: Form, most: int | None) -> Answer:
         self._require(asked.model)

@@ -22,6 +22,7 @@ from socratic.schema import Decoding, Ended, Problem, Trace
 MOST: Final = 128  # choices of one answer
 KEYS: Final = frozenset({"steps", "answer"})  # of JSON content
 CUT_SHORT: Final = (Ended.STEP_LIMIT, Ended.CONTEXT_FULL)
+COLD: Final = 1e-6  # a temperature below it is none: logits divided by less have no end
 
 
 # What is asked
@@ -58,6 +59,7 @@ class Asked(Lenient):
     def decoding(self) -> Decoding:
         """A new seed where none is given, so that who asks again gets another sample."""
         temperature = self.temperature if self.temperature is not None else TEMPERATURE if self.n > 1 else 0.0
+        temperature = temperature if temperature >= COLD else 0.0
         return Decoding(temperature, secrets.randbits(31) if self.seed is None else self.seed)
 
 

@@ -45,11 +45,18 @@ def test_json_is_one_line_that_is_a_trace() -> None:
 
 
 def test_stdin_gives_one_problem_a_line_and_the_same_answers() -> None:
-    together = run("solve", "--json", stdin=f"{QUESTION}\n\nHow many legs do 4 cats have?\n")
+    together = run("solve", "--json", stdin=f"\ufeff{QUESTION}\n\nHow many legs do 4 cats have?\n")
     alone = run("solve", "--json", QUESTION)
     assert together.returncode == 0
     assert len(together.stdout.splitlines()) == 2
     assert together.stdout.splitlines()[0] == alone.stdout.strip()
+
+
+def test_what_the_output_cannot_hold_is_written_as_json_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = run("solve", "--json", stdin="How many legs do 4 cats have \u2192?\nHow many legs do 4 cats have?\n")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["problem"]["question"][24:] for line in done.stdout.splitlines()] == ["have \u2192?", "have?"]
 
 
 def test_a_line_that_cannot_be_used_costs_only_itself() -> None:

@@ -252,16 +252,20 @@ def test_a_record_tells_engine_batch_seed_files_and_the_problems_themselves() ->
 def test_a_finished_report_is_replaced_by_a_run_of_the_same_settings_alone(tmp_path: Path) -> None:
     orchestrator, path = Orchestrator(ScriptedDecomposer({}), ScriptedSolver({}), batch_size=7, max_steps=3), tmp_path / "p.json"
     record = record_of(orchestrator, PROBLEMS, seed=5, data={}, students="def")
-    require_same(path, record, 10)  # none is there
+    require_same(path, record, PROBLEMS)  # none is there
     path.write_text(json.dumps(asdict(replace(report_of(list(gold(PROBLEMS)), tmp_path / "p.jsonl"), record=record))))
-    require_same(path, replace(record, started="later", commit="other", device="cuda"), 10)
+    require_same(path, replace(record, started="later", commit="other", device="cuda"), PROBLEMS)
     for change in ({"seed": 6}, {"problems": "other"}, {"students": "other"}, {"engine": "other"}, {"max_steps": 4}):
         with pytest.raises(UsageError, match=rf"{re.escape(str(path))} .*\({next(iter(change))}\)") as caught:
-            require_same(path, replace(record, **change), 10)
+            require_same(path, replace(record, **change), PROBLEMS)
         assert "--out" in caught.value.hint and "delete" in caught.value.hint
-    require_same(path, replace(record, problems="more"), len(PROBLEMS) + 1)
+    more = [*PROBLEMS, Problem("another", "What is 9 and 9?", "18")]
+    longer = record_of(orchestrator, more, seed=5, data={}, students="def")
+    require_same(path, longer, more)
     with pytest.raises(UsageError, match="seed"):
-        require_same(path, replace(record, problems="more", seed=6), len(PROBLEMS) + 1)
+        require_same(path, replace(longer, seed=6), more)
+    with pytest.raises(UsageError, match="problems"):  # of another file that has the same name
+        require_same(path, record_of(orchestrator, more[::-1], seed=5, data={}, students="def"), more[::-1])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{broken", '{"n": 1}'])
@@ -269,7 +273,7 @@ def test_what_is_no_report_is_not_replaced_by_one(text: str, tmp_path: Path) -> 
     orchestrator, path = Orchestrator(ScriptedDecomposer({}), ScriptedSolver({})), tmp_path / "p.json"
     path.write_text(text)
     with pytest.raises(UsageError, match="no report"):
-        require_same(path, record_of(orchestrator, PROBLEMS, seed=5, data={}, students="def"), 10)
+        require_same(path, record_of(orchestrator, PROBLEMS, seed=5, data={}, students="def"), PROBLEMS)
     assert path.read_text() == text
 
 
@@ -277,7 +281,7 @@ def test_a_report_of_an_older_version_without_a_record_is_not_replaced(tmp_path:
     orchestrator, path = Orchestrator(ScriptedDecomposer({}), ScriptedSolver({})), tmp_path / "p.json"
     path.write_text(json.dumps(asdict(report_of(list(gold(PROBLEMS)), tmp_path / "p.jsonl"))))
     with pytest.raises(UsageError, match="other settings"):
-        require_same(path, record_of(orchestrator, PROBLEMS, seed=5, data={}, students="def"), 10)
+        require_same(path, record_of(orchestrator, PROBLEMS, seed=5, data={}, students="def"), PROBLEMS)
 
 
 def test_predictions_that_were_cut_off_or_are_none_are_an_error_with_its_place(tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ def test_what_has_endless_decimals_stays_in_brackets_until_it_ends() -> None:
     assert worked("How many?", "- 3.0 + 0.16666666666666666 0.5")[-1][2] == "7/3"
 
 
-@pytest.mark.parametrize("equation", ["( 1.0 + 2.0", "( 1.0 / 0.0 )", "", "( 1.0 + x )", "( 1.0 + 2.0 ]"])
+@pytest.mark.parametrize(
+    "equation", ["( 1.0 + 2.0", "( 1.0 / 0.0 )", "", "( 1.0 + x )", "( 1.0 + 2.0 ]", "+ 8.0 2.0 - 3.0 1.0", "( 8.0 + 2.0 ) * 3.0"]
+)
 def test_a_broken_equation_is_refused(equation: str) -> None:
     with pytest.raises((ValueError, StopIteration, ExpressionError)):
         worked("How many?", equation)

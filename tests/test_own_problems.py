@@ -24,12 +24,14 @@ def test_own_problems_take_what_people_write(tmp_path: Path) -> None:
         {"question": "Line\u2028separator", "answer": None, "more": [1]},
         {"question": "g", "answer": 0.1 + 0.2},
         {"question": "h", "answer": "(b)"},
+        {"question": "i", "answer": "3/8+3/8=3/4 #### 3/4"},
+        {"question": "j", "answer": "####$1,200"},
     ]
     put(tmp_path / "my.problems.jsonl.gz", "\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + "\n\n")
     found, broken = read_problems(tmp_path / "my.problems.jsonl.gz")
     assert broken == []
-    assert [problem.id for problem in found] == ["my-1", "mine", "7", "my-4", "my-5", "my-6", "my-7", "my-8"]
-    assert [problem.answer for problem in found] == ["2", "72", "1200.5", "yes", "72", None, "0.3", "B"]
+    assert [problem.id for problem in found] == ["my-1", "mine", "7", "my-4", "my-5", "my-6", "my-7", "my-8", "my-9", "my-10"]
+    assert [problem.answer for problem in found] == ["2", "72", "1200.5", "yes", "72", None, "0.3", "B", "0.75", "1200"]
     assert found[0] == Problem("my-1", "1 + 1?", "2")
 
 

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -195,6 +197,8 @@ def test_seed_and_temperature_reach_the_students_and_each_answer_tells_its_seed(
         assert chat(client, CATS, seed=7, temperature=0.5).seed == 7
         seeds.append(solver.decodings[-1].seed)
         assert solver.decodings[-1].temperature == 0.5
+    chat(client, CATS, temperature=1e-40)
+    assert solver.decodings[-1].temperature == 0, "what would divide by nothing is greedy"
     assert seeds[0] == seeds[1]
     assert chat(client, CATS).seed != chat(client, CATS).seed, "who gives none gets another sample"
 
@@ -257,6 +261,14 @@ def test_what_cannot_be_used_is_named_in_the_apis_own_words(
         chat(client, **{"stream": stream, **options})
     assert said in caught.value.message
     assert (caught.value.type, caught.value.status_code) == ("invalid_request_error", 400)
+
+
+def test_half_a_character_is_no_model(url: str) -> None:
+    asked = b'{"model": "\\ud83d", "messages": [{"role": "user", "content": "?"}]}'
+    request = urllib.request.Request(f"{url}/chat/completions", asked, {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert caught.value.code == 404
 
 
 def test_an_unknown_model_is_not_found(client: Any) -> None:

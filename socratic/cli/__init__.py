@@ -11,6 +11,7 @@ Modules: options and summary are what verbs share; the others hold the verbs.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from typing import Annotated
@@ -46,6 +47,8 @@ def main() -> None:
     # Read when numpy is first imported, which no module above does. OpenBLAS waits for its threads by spinning: beside one
     # busy core two threads took 23 s for an answer that one gives in 2 s.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # in a file on Windows "→" has no place, and would end the run
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except SocraticError as error:

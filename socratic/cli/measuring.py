@@ -119,7 +119,7 @@ def _require_same(places: Iterable[Path], orchestrator: Orchestrator, task: Task
 
     record = _record(orchestrator, task, seed)
     for place in places:
-        require_same(Path(f"{place}.json"), record, len(task.problems))
+        require_same(Path(f"{place}.json"), record, task.problems)
 
 
 def _record(orchestrator: Orchestrator, task: Task, seed: int) -> RunRecord:

@@ -93,12 +93,12 @@ def _solve_stdin(orchestrator: Orchestrator, options: Voting) -> None:
 
 
 def _stdin_lines() -> Iterator[tuple[int, str]]:
-    """Lines as they come, numbered from 1, empty ones left out; bytes that are no UTF-8 are replaced."""
+    """Lines as they come, numbered from 1, empty ones left out; a byte order mark is dropped, what is no UTF-8 replaced."""
     if sys.stdin.isatty():
         raise UsageError("no question was given", hint=f'socratic solve "{EXAMPLE}"')
     for number, raw in enumerate(sys.stdin.buffer, 1):
         if raw.strip():
-            yield number, raw.decode("utf-8", errors="replace")
+            yield number, raw.decode("utf-8-sig", errors="replace")
 
 
 def _solve_one(orchestrator: Orchestrator, question: str, options: Voting) -> bool:
