@@ -59,7 +59,10 @@ def _tidy(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.replace("\u2212", "-")
+    return text.translate(_SIGNS).replace("{,}", ",").replace(",\\!", ",")  # as TeX writes 1,000
+
+
+_SIGNS = str.maketrans({"\u2212": "-", "\u00d7": "*", "\u00b7": "*", "\u00f7": "/"})
 
 
 def _value(plain: str) -> Rational:
@@ -144,7 +147,7 @@ _NUMBER = (
     r"(?<![\w.,/])(?:-?\$ ?|\$ ?-|-)?"  # not the tail of another number or word; "5-3" is no minus three
     r"(?:(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?+|\.\d++)"
     r"(?:[eE][+-]?\d{1,2}|(?: \d++)?/\d++)?+"
-    r"(?![.,/]?\d)(?!(?:st|nd|rd|th)\b)(?: ?%| percent\b)?"
+    r"(?![.,/]?\d|[\u00bc-\u00be\u2150-\u215e])(?!(?:st|nd|rd|th)\b)(?: ?%| percent\b)?"
 )
 _WORD = r"\b(?:yes|no(?![-'\u2019 ]\w))\b"  # "no evidence", "no one" answer nothing
 _BRACKETED = r"\([A-E]\)"

@@ -9,6 +9,7 @@ execute Python. Knows nothing of models or files.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -262,8 +263,8 @@ _COMPOUND = "(?:{0})(?:-(?:{1})|[ ](?:{1})(?!-))".format(
     _TENS.replace(" ", "|"), "|".join(_ONES.split()[:9])
 )  # "fifty two-dollar bills"
 _NUMBER = re.compile(
-    r"(?P<digits>(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|st\b|nd\b|rd\b|th\b)|(?<![\w.])\.\d+)"
-    rf"|\b(?P<words>(?:{_COMPOUND}|{_SMALL})(?: (?:hundred|thousand))?)\b",
+    r"(?P<digits>(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d\u00bc-\u00be\u2150-\u215e]|st\b|nd\b|rd\b|th\b)|(?<![\w.])\.\d+)"
+    rf"|\b(?P<words>(?:{_COMPOUND}|{_SMALL})(?: hundred)?(?: thousand)?)\b",
     re.IGNORECASE | re.ASCII,
 )
 _PERCENT = re.compile(r" ?%| percent", re.IGNORECASE)
@@ -290,10 +291,10 @@ def _numbers_at(match: re.Match[str]) -> Iterator[Number]:
 
 
 def _words_value(words: str) -> int:
-    """25 for "twenty-five", 300 for "three hundred"."""
+    """25 for "twenty-five", 300,000 for "three hundred thousand"."""
     parts = re.split(r"[- ]", words)
-    scale = {"hundred": 100, "thousand": 1000}.get(parts[-1], 1)
-    return sum(_WORDS[part] for part in parts if part in _WORDS) * scale
+    scales = ({"hundred": 100, "thousand": 1000}.get(part, 1) for part in parts)
+    return sum(_WORDS[part] for part in parts if part in _WORDS) * math.prod(scales)
 
 
 @dataclass(frozen=True, slots=True)

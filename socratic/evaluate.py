@@ -171,6 +171,16 @@ def _sum(problems: Sequence[Problem]) -> str:
 ASKED: Final = ("engine", "dtype", "batch_size", "max_steps", "seed", "problems", "students")  # not when, where, by what commit
 
 
+def finished(path: Path, record: RunRecord) -> Report | None:
+    """The report of a run with this record, by the same code, where it lies there whole."""
+    try:
+        report = Report.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError, DataError):
+        return None
+    old = report.record
+    return report if old and all(getattr(old, name) == getattr(record, name) for name in (*ASKED, "commit", "device")) else None
+
+
 def require_same(path: Path, record: RunRecord, problems: Sequence[Problem]) -> None:
     """Raises UsageError where a finished report lies that a run with this record, on these problems, would replace.
 

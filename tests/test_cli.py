@@ -150,6 +150,9 @@ def test_evaluate_reports_both_ways_and_spares_good_lines_from_broken_ones(tmp_p
     report = json.loads((tmp_path / "runs/evaluate/mine-calculator.json").read_text())
     assert "strictly" in done.stdout and report["strict"]["count"] <= report["correct"]
     assert report["record"]["data"].keys() == {"mine.jsonl"} and report["record"]["batch_size"] == 32
+    (tmp_path / "runs/evaluate/mine-bare.jsonl").rename(tmp_path / "runs/evaluate/mine-bare.jsonl.abc.partial")
+    run("evaluate", "mine.jsonl", cwd=tmp_path)
+    assert json.loads((tmp_path / "runs/evaluate/mine-calculator.json").read_text()) == report, "it was stopped in the other"
     once = run("evaluate", "mine.jsonl", "--no-bare", "--limit", "1", "--out", "once", cwd=tmp_path)
     assert once.stdout.count("calculator: ") == 1 and not list((tmp_path / "once").glob("*-bare*"))
 

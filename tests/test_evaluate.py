@@ -23,6 +23,7 @@ from socratic.evaluate import (
     Resumable,
     as_line,
     evaluate,
+    finished,
     grade,
     predict,
     read_graded,
@@ -266,6 +267,17 @@ def test_a_finished_report_is_replaced_by_a_run_of_the_same_settings_alone(tmp_p
         require_same(path, replace(longer, seed=6), more)
     with pytest.raises(UsageError, match="problems"):  # of another file that has the same name
         require_same(path, record_of(orchestrator, more[::-1], seed=5, data={}, students="def"), more[::-1])
+
+
+def test_a_finished_report_is_found_by_its_record(tmp_path: Path) -> None:
+    orchestrator, path = Orchestrator(ScriptedDecomposer({}), ScriptedSolver({})), tmp_path / "p.json"
+    record = record_of(orchestrator, PROBLEMS, seed=5, data={}, students="def")
+    assert finished(path, record) is None
+    report = replace(report_of(list(gold(PROBLEMS)), tmp_path / "p.jsonl"), record=record)
+    path.write_text(json.dumps(asdict(report)))
+    assert finished(path, replace(record, started="later")) == report
+    for change in ({"seed": 6}, {"problems": "other"}, {"students": "other"}, {"commit": "other"}, {"device": "other"}):
+        assert finished(path, replace(record, **change)) is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{broken", '{"n": 1}'])

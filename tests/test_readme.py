@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from test_layers import FILES, imported
 from typer.main import get_command
 
 from socratic import cli, config, curriculum
@@ -15,12 +16,23 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+TREE = re.findall(r"^ +(\w+(?:\.py|\.yaml|/))\s", README.split("## The files")[1].split("```")[1], re.MULTILINE)
+
+
 def test_the_tree_names_every_module_and_nothing_else() -> None:
-    block = README.split("## The files")[1].split("```")[1]
-    named = set(re.findall(r"^ +(\w+(?:\.py|\.yaml|/))\s", block, re.MULTILINE))
     there = {p.name + ("/" if p.is_dir() else "") for p in (ROOT / "socratic").iterdir() if p.name != "py.typed"}
     there -= {"__pycache__/", "__init__.py"}
-    assert named == there
+    assert {*TREE} == there and len(TREE) == len(there)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_module_imports_only_what_stands_above_it_in_the_tree(name: str) -> None:
+    above = [line.removesuffix(".py").removesuffix("/") for line in TREE]
+    below = above[above.index(name.partition("/")[0]) + 1 :]
+    targets = {
+        target.split(".")[1] for target in imported(FILES[name].read_text(encoding="utf-8")) if target.startswith("socratic.")
+    }
+    assert not targets & {*below}
 
 
 def test_shown_commands_exist_with_their_options() -> None:

@@ -91,7 +91,9 @@ def evaluate(
     places = {out / f"{_stem(problems)}{f'-{split}' if split else ''}-{name}": how for name, how in _ways(samples, bare).items()}
     _require_same(places, orchestrator, task, seed)
     for place, calculator in places.items():
-        report = evaluated(orchestrator, task, samples, Decoding(seed=seed, calculator=calculator), Path(f"{place}.jsonl"))
+        decoding, predictions = Decoding(seed=seed, calculator=calculator), Path(f"{place}.jsonl")
+        whole = _whole(place, places, _record(orchestrator, task, seed))
+        report = whole or evaluated(orchestrator, task, samples, decoding, predictions)
         keep(report, Path(f"{place}.json"))
         _print_report(report, as_json)
         if calculator and has_confidence(orchestrator, samples):
@@ -120,6 +122,14 @@ def _require_same(places: Iterable[Path], orchestrator: Orchestrator, task: Task
     record = _record(orchestrator, task, seed)
     for place in places:
         require_same(Path(f"{place}.json"), record, task.problems)
+
+
+def _whole(place: Path, places: Iterable[Path], record: RunRecord) -> Report | None:
+    """The report of one way to answer, where a run with this record was stopped in the other."""
+    from socratic.evaluate import finished, partials
+
+    stopped = [way for way in places if partials(Path(f"{way}.jsonl"))]
+    return finished(Path(f"{place}.json"), record) if stopped and place not in stopped else None
 
 
 def _record(orchestrator: Orchestrator, task: Task, seed: int) -> RunRecord:
