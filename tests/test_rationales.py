@@ -222,7 +222,7 @@ STORED = pytest.mark.skipif(
 @pytest.mark.parametrize(
     ("name", "files", "samples"),
     [
-        ("svamp", "*", {Fate.RIGHT: 3166, Fate.WRONG: 1016, Fate.NO_ANSWER: 688}),
+        ("svamp", "*", {Fate.RIGHT: 3169, Fate.WRONG: 1013, Fate.NO_ANSWER: 688}),
         ("strategyqa", "stqa_llama_level1*", {Fate.RIGHT: 1777, Fate.WRONG: 17, Fate.NO_ANSWER: 3, Fate.TEST: 199}),
     ],
 )
