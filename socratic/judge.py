@@ -90,7 +90,7 @@ def judge(problem: Problem, reply: Reply, answers: Answers, source: Source, rule
     return Reject(problem.id, source.sample, found, reply.text) if isinstance(found, Fault) else found
 
 
-def _judged(problem: Problem, said: prompts.Reply, source: Source, rules: Rules) -> Trace | Fault:
+def _judged(problem: Problem, said: prompts.Answer, source: Source, rules: Rules) -> Trace | Fault:
     answer = _answer(problem, _clean(said.answer))
     lines = _lines(said, answer)
     if fault := _oversize(lines):
@@ -110,7 +110,7 @@ def leak(text: str, problem: Problem, guard: Guard) -> Leak | None:
 # Reading
 
 
-def _read(reply: Reply, answers: Answers) -> prompts.Reply | Fault:
+def _read(reply: Reply, answers: Answers) -> prompts.Answer | Fault:
     if reply.finish is not Finish.STOP:
         return Fault(*_CUT[reply.finish])
     if len(reply.text) > MAX_TEXT:  # whoever made the reply: what follows takes longer than the text is long
@@ -132,7 +132,7 @@ _JSON = re.compile(r"\s*(?:```\w*\s*)?\{")
 _ANSWER_IS = re.compile(r"\b(?:so )?(?:the )?answer is:? *", re.IGNORECASE)
 
 
-def _parse(text: str, answers: Answers) -> prompts.Reply:
+def _parse(text: str, answers: Answers) -> prompts.Answer:
     """JSON, bare or with words around it, or marked lines, whatever was asked for. Raises ValidationError."""
     try:
         return answers.model.model_validate_json(text[text.find("{") : text.rfind("}") + 1])
@@ -157,7 +157,7 @@ def _trace(problem: Problem, lines: Sequence[tuple[str, str]], answer: str, sour
     return Trace(problem, tuple(steps), answer, Ended.DONE, source)
 
 
-def _lines(said: prompts.Reply, answer: str) -> list[tuple[str, str]]:
+def _lines(said: prompts.Answer, answer: str) -> list[tuple[str, str]]:
     """Subquestion and solution of each step."""
     match said:
         case PairsAnswer():
@@ -210,7 +210,7 @@ def _oversize(lines: Sequence[tuple[str, str]]) -> Fault | None:
     return Fault(Reason.BAD_STEP, f"{marks} equations, at most {MAX_EQUATIONS} are checked") if marks > MAX_EQUATIONS else None
 
 
-def _faults(trace: Trace, said: prompts.Reply, rules: Rules) -> Iterator[Fault]:
+def _faults(trace: Trace, said: prompts.Answer, rules: Rules) -> Iterator[Fault]:
     """The gravest first."""
     texts = [text for step in trace.steps for text in (step.question, step.solution)]
     together = "\n".join([*texts, trace.answer or ""])

@@ -61,7 +61,7 @@ YesNo = Annotated[Literal["yes", "no"], BeforeValidator(lambda given: normal_yes
 Letter = Annotated[Literal["A", "B", "C", "D", "E"], BeforeValidator(lambda given: normal_choice(str(given)) or given)]
 
 
-class _Reply(Strict):
+class _Answer(Strict):
     model_config = ConfigDict(coerce_numbers_to_str=True)  # many write "answer": 72
 
     @classmethod
@@ -71,49 +71,49 @@ class _Reply(Strict):
         return cls.model_json_schema()
 
 
-class Pair(_Reply):
+class Pair(_Answer):
     """A subquestion and the sentence that answers it."""
 
     question: Line
     solution: Line
 
 
-class PairsAnswer(_Reply):
+class PairsAnswer(_Answer):
     """Subquestion and solution, step by step, then the final answer."""
 
     steps: Annotated[tuple[Pair, ...], AfterValidator(_some)]
     answer: Line
 
 
-class Fact(_Reply):
+class Fact(_Answer):
     """A subquestion and the fact that answers it."""
 
     question: Line
     fact: Line
 
 
-class FactsAnswer(_Reply):
+class FactsAnswer(_Answer):
     """Subquestion and fact, step by step, then yes or no."""
 
     steps: Annotated[tuple[Fact, ...], AfterValidator(_some)]
     answer: YesNo
 
 
-class RationaleAnswer(_Reply):
+class RationaleAnswer(_Answer):
     """A chain of thought, then the final answer."""
 
     rationale: Text
     answer: Line
 
 
-class ChoiceAnswer(_Reply):
+class ChoiceAnswer(_Answer):
     """A chain of thought, then the letter of one choice."""
 
     rationale: Text
     answer: Letter
 
 
-Reply = PairsAnswer | FactsAnswer | RationaleAnswer | ChoiceAnswer
+Answer = PairsAnswer | FactsAnswer | RationaleAnswer | ChoiceAnswer
 
 
 class Answers(StrEnum):
@@ -125,12 +125,12 @@ class Answers(StrEnum):
     CHOICE = "choice"
 
     @property
-    def model(self) -> type[Reply]:
+    def model(self) -> type[Answer]:
         """What an answer of this kind is read into."""
         return _MODELS[self]
 
 
-_MODELS: Final[dict[Answers, type[Reply]]] = {
+_MODELS: Final[dict[Answers, type[Answer]]] = {
     Answers.PAIRS: PairsAnswer,
     Answers.FACTS: FactsAnswer,
     Answers.RATIONALE: RationaleAnswer,
@@ -143,7 +143,7 @@ ANSWER: Final = re.compile(_LEAD + r"(?:final[ \t]++)?answer[ \t*]*+:(.*)$", re.
 _TURN = re.compile(_LEAD + r"([QA])[ \t]*+\d*+[ \t*]*+:[ \t*]*+", re.MULTILINE)
 
 
-def parse_marked(text: str, answers: Answers) -> Reply:
+def parse_marked(text: str, answers: Answers) -> Answer:
     """Read an answer in marked lines; what follows its first answer line is not looked at. Raises pydantic's ValidationError.
 
     >>> parse_marked("Q: How many are left?\\nA: 5-3 = <<5-3=2>>2 are left.\\nAnswer: 2", Answers.PAIRS).answer

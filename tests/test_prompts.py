@@ -31,7 +31,7 @@ SRC = Path(socratic.__file__).parent
 DATA = pytest.mark.skipif("SOCRATIC_DATA" not in os.environ, reason="SOCRATIC_DATA names no folder of benchmark data")
 
 
-def worked(name: str) -> dict[str, prompts.Reply]:
+def worked(name: str) -> dict[str, prompts.Answer]:
     """The worked examples of a shipped prompt, as a teacher is shown them: the answer to each problem."""
     prompt = load(name)
     shown = [message.content for message in prompt.messages if message.role == "assistant"]
@@ -210,7 +210,7 @@ def test_a_schema_is_strict_and_uses_no_word_that_strict_servers_refuse(answers:
         (ChoiceAnswer, {"rationale": "So.", "answer": "(c)"}, "C"),
     ],
 )
-def test_usual_ways_to_write_an_answer_are_taken(model: type[prompts.Reply], given: dict[str, Any], answer: str) -> None:
+def test_usual_ways_to_write_an_answer_are_taken(model: type[prompts.Answer], given: dict[str, Any], answer: str) -> None:
     assert model.model_validate_json(json.dumps(given)).answer == answer
 
 
@@ -232,7 +232,7 @@ def test_usual_ways_to_write_an_answer_are_taken(model: type[prompts.Reply], giv
         (ChoiceAnswer, ["A"]),
     ],
 )
-def test_what_is_not_in_the_shape_is_refused(model: type[prompts.Reply], given: Any) -> None:
+def test_what_is_not_in_the_shape_is_refused(model: type[prompts.Answer], given: Any) -> None:
     with pytest.raises(ValidationError):
         model.model_validate_json(json.dumps(given))
 
