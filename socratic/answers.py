@@ -164,9 +164,9 @@ _LEADING = {
 
 
 def last_number(text: str) -> str | None:
-    """The last number in digits that a text has, with its sign, normalised: "it fell by 3 1/2" gives "3.5"."""
-    *_, last = (None, *_FOUND[Kind.NUMBER].finditer(_plain(text)))
-    return normal_number(last[0]) if last else None
+    """The number in digits that a text ends with, with its sign, normalised: "it fell by 3 1/2" gives "3.5"."""
+    *_, last = (None, *_FOUND[Kind.NUMBER].finditer(plain := _plain(text)))
+    return normal_number(last[0]) if last and last.end() == len(plain) else None
 
 
 def _leading(text: str, kind: Kind) -> str | None:

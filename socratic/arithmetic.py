@@ -263,7 +263,7 @@ _COMPOUND = "(?:{0})(?:-(?:{1})|[ ](?:{1})(?!-))".format(
     _TENS.replace(" ", "|"), "|".join(_ONES.split()[:9])
 )  # "fifty two-dollar bills"
 _NUMBER = re.compile(
-    r"(?P<digits>(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d\u00bc-\u00be\u2150-\u215e]|st\b|nd\b|rd\b|th\b)|(?<![\w.])\.\d+)"
+    r"(?P<digits>(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d\u00bc-\u00be\u2150-\u215e]|[.,]\d+(?:,\d{3})*[\u00bc-\u00be\u2150-\u215e]|st\b|nd\b|rd\b|th\b)|(?<![\w.])\.\d+)"
     rf"|\b(?P<words>(?:{_COMPOUND}|{_SMALL})(?: hundred)?(?: thousand)?)\b",
     re.IGNORECASE | re.ASCII,
 )

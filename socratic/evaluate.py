@@ -172,13 +172,14 @@ ASKED: Final = ("engine", "dtype", "batch_size", "max_steps", "seed", "problems"
 
 
 def finished(path: Path, record: RunRecord) -> Report | None:
-    """The report of a run with this record, by the same code, where it lies there whole."""
+    """The report of a run with this record, by the same code as far as commit and versions tell, where it lies there whole."""
     try:
         report = Report.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, AttributeError, DataError):
         return None
-    old = report.record
-    return report if old and all(getattr(old, name) == getattr(record, name) for name in (*ASKED, "commit", "device")) else None
+    old, is_known = report.record, report.versions == provenance.versions()
+    is_same = old and all(getattr(old, name) == getattr(record, name) for name in (*ASKED, "commit", "device"))
+    return report if is_known and is_same else None
 
 
 def require_same(path: Path, record: RunRecord, problems: Sequence[Problem]) -> None:

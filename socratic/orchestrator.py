@@ -231,7 +231,7 @@ def _said(solution: str) -> str:
     return lenient(rest, Kind.YES_NO) or letter or _last(solution, numbers)
 
 
-_WORD = re.compile(r"(?!ceil|floor)\b[^\W\d_]")
+_WORD = re.compile(r"(?!ceil|floor)(?<![^\W\d_])[^\W\d_]|[\u00b0:=]")  # or a sign that no expression has
 
 
 def _last(solution: str, numbers: Sequence[Number]) -> str:

@@ -138,9 +138,9 @@ _MODELS: Final[dict[Answers, type[Answer]]] = {
 }
 _TO_Q: Final = {Answers.PAIRS: "solution", Answers.FACTS: "fact"}  # the field that answers a question
 
-_LEAD = r"^[ \t*#>-]*+"  # "**Q1:** …", "### Answer: …", "- Answer: …"; possessive: a megabyte of spaces is read once
-ANSWER: Final = re.compile(_LEAD + r"(?:final[ \t]++)?answer[ \t*]*+:(.*)$", re.MULTILINE | re.IGNORECASE)
-_TURN = re.compile(_LEAD + r"([QA])[ \t]*+\d*+[ \t*]*+:[ \t*]*+", re.MULTILINE)
+# "**Q1:** …", "### Answer: …", "- Answer: …", but "- A: 3 apples" is a list's. Possessive: a megabyte of spaces is read once.
+ANSWER: Final = re.compile(r"^[ \t*#>-]*+(?:final[ \t]++)?answer[ \t*]*+:(.*)$", re.MULTILINE | re.IGNORECASE)
+_TURN = re.compile(r"^[ \t*#>]*+([QA])[ \t]*+\d*+[ \t*]*+:[ \t*]*+", re.MULTILINE)
 
 
 def parse_marked(text: str, answers: Answers) -> Answer:

@@ -114,12 +114,13 @@ def _settings_of(task: Task, data: Path | None) -> dict[str, Any]:
     """All that a cell's figures hang on but the seed. Raises DataError where a file to learn from is missing or a changed one."""
     cell = task.cell.model_dump(mode="json", exclude={"published", "train"})
     students = {s.training.value: s.settings.model_dump(mode="json", exclude={"seed"}) for s in task.students}
+    bases = {s.settings.word_vectors or s.settings.model for s in task.students}
     learned = mix.files([source for student in task.students for source in student.settings.data], data)
     return {
         **cell,
         "students": students,
         "files": learned,
-        "weights": {s.settings.model: weights_sum(Path(s.settings.model).expanduser()) for s in task.students},
+        "weights": {base: weights_sum(Path(base).expanduser()) for base in bases},
     }
 
 

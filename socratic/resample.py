@@ -144,6 +144,7 @@ class _Aligner:
         for match in EQUATION.finditer(step.solution):
             places += self._equation(match, notes)
         places += self._mentions(notes, sentences)
+        self.known = known  # and what these equations have used
         return Passage(step.solution, tuple(sorted(places, key=lambda place: place.start)))
 
     def _equation(self, match: re.Match[str], notes: _Notes) -> Iterator[Place]:

@@ -142,7 +142,7 @@ class Answerer:
 
 
 _BELOW_ZERO = re.compile(
-    r"(?<![\w).])[-\u2212]\$?\d|\u00b0|\b(?:below|debt|deficit|degrees?|minus|negative|overdrawn|owes?|temperature)\b", re.I
+    r"(?<![^\s($])[-\u2212]\$?\d|\u00b0|\b(?:below|debt|deficit|degrees?|minus|negative|overdrawn|owes?|temperature)\b", re.I
 )
 
 

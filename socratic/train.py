@@ -91,10 +91,15 @@ def _changed_data(run: Path, settings: TrainConfig, data: Path | None) -> list[s
     return changed(settings.data, json.loads((run / "data.json").read_text(encoding="utf-8")).get("files", {}), data)
 
 
+def _weights_sum(settings: TrainConfig) -> str:
+    """Of what the weights begin as, or of whose word vectors they begin with."""
+    return weights_sum(Path(settings.word_vectors or settings.model).expanduser())
+
+
 def _changed_base(settings: TrainConfig, record: dict[str, Any]) -> list[str]:
     """The base, where its weights are others than at the start; nothing can be said of one that is, or was, not there."""
-    told, found = record.get("base_sha256"), weights_sum(Path(settings.model).expanduser())
-    return [settings.model] if told and found and told != found else []
+    told, found = record.get("base_sha256"), _weights_sum(settings)
+    return [settings.word_vectors or settings.model] if told and found and told != found else []
 
 
 def _provenance(settings: TrainConfig, training: Training) -> dict[str, Any]:
@@ -103,7 +108,7 @@ def _provenance(settings: TrainConfig, training: Training) -> dict[str, Any]:
     return {
         "role": training.value,
         "base": settings.model,
-        "base_sha256": weights_sum(base),
+        "base_sha256": _weights_sum(settings),
         **_ancestry(base),
         "config": settings.model_dump(mode="json"),
         "commit": provenance.commit(),
@@ -136,7 +141,7 @@ def _prepared(settings: TrainConfig, style: Style, training: Training, run: Path
 
 
 def _vocabulary(settings: TrainConfig, mix: Mix, style: Style, training: Training) -> Vocabulary:
-    """The base model's (of an encoder the part that the mix needs), or a new one learned from the mix."""
+    """The base model's or the word vectors' (of an encoder the part that the mix needs), or a new one learned from the mix."""
     sample = random.Random(settings.seed).sample(mix.traces, min(VOCABULARY_SAMPLE, len(mix.traces)))
     whose = settings.word_vectors or settings.model
     if whose not in models.SCRATCH:

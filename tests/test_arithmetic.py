@@ -477,7 +477,7 @@ def found(text: str) -> list[str]:
         ("20% of 20 percent", ["20", "20"]),
         ("twenty-five, Twenty five and FORTY", ["twenty-five", "Twenty five", "FORTY"]),
         ("three hundred, two thousand", ["three hundred", "two thousand"]),
-        ("five hundred thousand people, 3\u00bd cups each", ["five hundred thousand"]),
+        ("five hundred thousand people, 3\u00bd, 1,000\u00bd or 3.5\u00bd cups each", ["five hundred thousand"]),
         ("one of them, one by one", []),
         ("twenty-one and one hundred", ["twenty-one", "one hundred"]),
         ("the 2nd, 1st, 3rd, 22nd and 10th day", []),

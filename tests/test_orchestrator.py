@@ -113,6 +113,10 @@ def test_every_end_is_a_value(
         ("It takes 3 1/2 hours.", "3.5"),
         ("She ate 1/2 of it.", "0.5"),
         ("There are 3 cats and two dogs.", "2"),
+        ("5km", "5"),
+        ("= 72", "72"),
+        ("5\u00b0", "5"),
+        ("There are 10 of 12,5", "5"),
     ],
 )
 def test_a_last_step_answers_with_its_equation_or_what_it_says(solution: str, answer: str) -> None:

@@ -277,12 +277,17 @@ def test_a_marked_rationale_is_what_stands_before_its_answer(rationale: str, let
         "Q : How many?\nA : 3+4 = <<3+4=7>>7\nanswer: 7",
         "Q: How\n   many?\nA: 3+4 =\n<<3+4=7>>7\n\nAnswer: 7\nWas that right?",
         "### Q1: How many?\n### A1: 3+4 = <<3+4=7>>7\n### Answer: 7",
-        "- Q: How many?\n- A: 3+4 = <<3+4=7>>7\n- **Final answer:** 7",
+        "Q: How many?\nA: 3+4 = <<3+4=7>>7\n- **Final answer:** 7",
         "> Q: How many?\n> A: 3+4 = <<3+4=7>>7\n> Answer: 7",
     ],
 )
 def test_usual_ways_to_write_marked_lines_are_read(text: str) -> None:
     assert parse_marked(text, Answers.PAIRS) == PairsAnswer.model_validate({"steps": STEPS, "answer": "7"})
+
+
+def test_a_list_in_a_solution_is_part_of_it() -> None:
+    read = parse_marked("Q: Which?\nA: Box A and B:\n- A: 3\n- B: 4, 3+4 = <<3+4=7>>7\nAnswer: 7", Answers.PAIRS)
+    assert isinstance(read, PairsAnswer) and len(read.steps) == 1 and "- A: 3" in read.steps[0].solution
 
 
 @pytest.mark.parametrize(

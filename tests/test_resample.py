@@ -272,6 +272,13 @@ def test_a_result_that_nothing_used_goes_before_a_number_that_was_used() -> None
         assert new.answer == number_text((cats - black) * treats)
 
 
+def test_a_story_with_the_same_number_twice_can_be_drawn() -> None:
+    question = "Al buys 5 pens at 7 dollars each and 5 books at 9 dollars each. How much does he pay?"
+    old = trace(question, ("Pens?", "<<5*7=35>>35"), ("Books?", "<<5*9=45>>45"), ("All?", "<<35+45=80>>80"))
+    drawn = [new for seed in range(20) if (new := resample(old, random.Random(seed)))]
+    assert len(drawn) > 15
+
+
 def test_where_no_draw_suits_there_is_none() -> None:
     old = of_one("Of 97312 euros Ann pays 42101 for rent and 55211 for food. How many are left?", "97312-42101-55211=0")
     assert isinstance(align(old), Plan)

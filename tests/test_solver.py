@@ -51,6 +51,8 @@ def test_the_larger_number_of_a_difference_stands_first_where_nothing_is_below_z
     read = vocabulary.decode(engine.prompts[1].ids)
     assert read[-5:] == [NUMBERS[0], "-", NUMBERS[1], EQUALS, RESULTS[0]], "the student goes on from what the trace says"
     below = ("To -48 add 20.", "It is at -$48. She adds 20.", "At floor (-48) it goes up 20.", "It was 48 \u00b0C, then 20.")
+    dash = Trace(Problem("p", "Fruit--48 figs, 20 pears."))
+    assert solved(vocabulary, [[NUMBERS[1], "-", NUMBERS[0], EQUALS], [END]], trace=dash) == "48-20 = <<48-20=28>>28"
     for question in ("It was 48 degrees, then 20. How many degrees more?", "Al owes 48, Bo 20. How many?", *below):
         other = Trace(Problem("p", question))
         assert solved(vocabulary, [[NUMBERS[1], "-", NUMBERS[0], EQUALS], [END]], trace=other) == "20-48 = <<20-48=-28>>-28"

@@ -10,8 +10,10 @@ Modules: options and summary are what verbs share; the others hold the verbs.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
+import json
 import os
 import sys
 from typing import Annotated
@@ -48,7 +50,8 @@ def main() -> None:
     # busy core two threads took 23 s for an answer that one gives in 2 s.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):  # in a file on Windows "→" has no place, and would end the run
-        sys.stdout.reconfigure(errors="backslashreplace")
+        codecs.register_error("json", lambda error: _as_json(error))
+        sys.stdout.reconfigure(errors="json")
     try:
         app()
     except SocraticError as error:
@@ -61,6 +64,12 @@ def main() -> None:
         found = failure(error)
         display.complain(found)
         raise SystemExit(found.exit_code) from None
+
+
+def _as_json(error: UnicodeError) -> tuple[str, int]:
+    """What an encoding lacks as JSON writes it, so that lines of JSON stay whole."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
