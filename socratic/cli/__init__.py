@@ -50,7 +50,7 @@ def main() -> None:
     # busy core two threads took 23 s for an answer that one gives in 2 s.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):  # in a file on Windows "→" has no place, and would end the run
-        codecs.register_error("json", lambda error: _as_json(error))
+        codecs.register_error("json", _as_json)
         sys.stdout.reconfigure(errors="json")
     try:
         app()

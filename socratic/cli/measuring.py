@@ -92,7 +92,7 @@ def evaluate(
     _require_same(places, orchestrator, task, seed)
     for place, calculator in places.items():
         decoding, predictions = Decoding(seed=seed, calculator=calculator), Path(f"{place}.jsonl")
-        whole = _whole(place, places, _record(orchestrator, task, seed))
+        whole = _whole(place, places, orchestrator, task, seed)
         report = whole or evaluated(orchestrator, task, samples, decoding, predictions)
         keep(report, Path(f"{place}.json"))
         _print_report(report, as_json)
@@ -124,12 +124,12 @@ def _require_same(places: Iterable[Path], orchestrator: Orchestrator, task: Task
         require_same(Path(f"{place}.json"), record, task.problems)
 
 
-def _whole(place: Path, places: Iterable[Path], record: RunRecord) -> Report | None:
-    """The report of one way to answer, where a run with this record was stopped in the other."""
+def _whole(place: Path, places: Iterable[Path], orchestrator: Orchestrator, task: Task, seed: int) -> Report | None:
+    """The report of one way to answer, where the same run was stopped in the other."""
     from socratic.evaluate import finished, partials
 
     stopped = [way for way in places if partials(Path(f"{way}.jsonl"))]
-    return finished(Path(f"{place}.json"), record) if stopped and place not in stopped else None
+    return finished(Path(f"{place}.json"), _record(orchestrator, task, seed)) if stopped and place not in stopped else None
 
 
 def _record(orchestrator: Orchestrator, task: Task, seed: int) -> RunRecord:
