@@ -268,7 +268,8 @@ def test_half_a_character_is_no_model(url: str) -> None:
     request = urllib.request.Request(f"{url}/chat/completions", asked, {"Content-Type": "application/json"})
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
-    assert caught.value.code == 404
+    with caught.value as refused:
+        assert refused.code == 404
 
 
 def test_an_unknown_model_is_not_found(client: Any) -> None:
