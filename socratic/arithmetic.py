@@ -262,8 +262,10 @@ _SMALL = "|".join(sorted(_WORDS, key=len, reverse=True))
 _COMPOUND = "(?:{0})(?:-(?:{1})|[ ](?:{1})(?!-))".format(
     _TENS.replace(" ", "|"), "|".join(_ONES.split()[:9])
 )  # "fifty two-dollar bills"
+_VULGAR = "\u00bc-\u00be\u2150-\u215e"  # fractions of one character: 3 and a half in two is no 3
+_END = rf"(?![\d{_VULGAR}]|[.,]\d{{1,9}}(?:,\d{{3}}){{0,3}}[{_VULGAR}]|(?:st|nd|rd|th)\b)"  # bounded: a text is read once
 _NUMBER = re.compile(
-    r"(?P<digits>(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d\u00bc-\u00be\u2150-\u215e]|[.,]\d+(?:,\d{3})*[\u00bc-\u00be\u2150-\u215e]|st\b|nd\b|rd\b|th\b)|(?<![\w.])\.\d+)"
+    rf"(?P<digits>(?<![\w.])(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?{_END}|(?<![\w.])\.\d+)"
     rf"|\b(?P<words>(?:{_COMPOUND}|{_SMALL})(?: hundred)?(?: thousand)?)\b",
     re.IGNORECASE | re.ASCII,
 )
